@@ -88,24 +88,40 @@ def test_a_preview_is_there_without_a_word_to_redis(browser: Browser) -> None:
         assert "Redis does not answer" in part["html"]
 
 
+# Starts the preview that the page asks for, and pauses it.
+PAUSED = """
+local words = {'QADMIN.PREVIEW', KEYS[1], 'WHERE', 'kwargs.account', '=', '3', 'FORMAT', 'JSON', 'FIELDS'}
+for at = 1, #ARGV do words[#words + 1] = ARGV[at] end
+local id = cjson.decode(redis.call(unpack(words)))['job_id']
+redis.call('QADMIN.PAUSE', id)
+return id
+"""
+
+
 def test_the_four_tiers(live: Any, browser: Browser) -> None:
     fill(live, "celery", some(40))
     wanted = {"queue": "celery", "field": "kwargs.account", "op": "=", "value": "3"}
     counted = browser.part(browser.page("preview/", **wanted))
     assert "Matches 4 (" in filtered(counted["html"])
     assert "a13" in counted["html"]
+    # A job that counts, and is at work until it may go on.
+    fill(live, "deep", some(300))
+    job_id = live.eval(PAUSED, 1, "deep", len(conf.FIELDS), *conf.FIELDS).decode()
     live.config_set("qadmin.inline-limit", 0)
-    # The job counts so slowly that it is seen at work.
-    fill(live, "deep", some(3_000))
-    live.config_set("qadmin.slice-us", 50)
     part = browser.part(browser.page("preview/", **{**wanted, "queue": "deep"}))
-    for _ in range(2_000):
-        if not part["url"]:
-            break
-        assert "so far" in part["html"]
-        assert "skip the count" in part["html"]
-        part = browser.part_at(part["url"])
-    assert "Matches 300 (" in filtered(part["html"])
+    live.config_set("qadmin.inline-limit", 200_000)
+    followed = part["url"]
+    assert "0 so far" in part["html"]
+    assert "skip the count" in part["html"]
+    assert browser.part_at(followed)["url"] == followed
+    qadmin.Client(live).resume(job_id)
+    qadmin.Client(live).job(job_id).wait()
+    part = browser.part_at(followed)
+    assert part["url"] == ""
+    assert "Matches 30 (" in filtered(part["html"])
+    # The job belongs to this filter: the address of another one does not show its count.
+    other = browser.part_at(followed.replace("value=3", "value=42"))
+    assert "Matches 0 (" in filtered(other["html"])
     skipped = browser.part(browser.page("preview/", **{**wanted, "nocount": "1"}))
     assert "not counted" in skipped["html"]
     # Without scripts, a link leads to the page with the count.

@@ -120,9 +120,9 @@ def control(page: Page, job_id: uuid.UUID, command: str) -> HttpResponse:
         entry.add(f": job {after.job_id} continues it")
         messages.info(page.request, "This job continues the interrupted one.")
         return page.go(page.job_url(after.job_id, after.queue))
-    if before.ended:
+    if before.ended or (command == "cancel" and not after.cancel_requested):
         entry.withdraw()
-        messages.warning(page.request, f"The job had ended before: it is {before.status}.")
+        messages.warning(page.request, f"The job had ended before: it is {after.status}.")
     return page.go(back)
 
 

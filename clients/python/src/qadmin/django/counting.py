@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
+from django.core.signing import BadSignature, Signer
+
 from .. import JobNotFound, Status
 from ..errors import FilterError
 from ..filters import Filter
@@ -42,8 +44,9 @@ def _part(page: Page, name: str, template: str, selection: Selection, do: Any) -
     region = Region()
     job = context.get("job")
     if job is not None and not job.ended:
-        region.url = page.url(name, query=query, part="1", job=job.job_id)
-        region.start = page.url(name, query=query, now="1", job=job.job_id)
+        signed = _signer(selection).sign(job.job_id)
+        region.url = page.url(name, query=query, part="1", job=signed)
+        region.start = page.url(name, query=query, now="1", job=signed)
         region.wait = POLL_MS
         context["skip_url"] = page.url(name, query=query, now="1", nocount="1") if name == "preview" else ""
     elif tried.error and page.request.GET.get("job"):
@@ -55,14 +58,19 @@ def _part(page: Page, name: str, template: str, selection: Selection, do: Any) -
     return region
 
 
+def _signer(selection: Selection) -> Signer:
+    """Signs ids of jobs, so that an address cannot show the count of one filter beside another."""
+    return Signer(salt=f"qadmin.django:{selection.query()}")
+
+
 def _followed(page: Page, selection: Selection) -> Optional[Status]:
-    """The job that counts, if the address names one that is remembered."""
-    job_id = page.request.GET.get("job")
-    if not job_id:
+    """The job that counts, if the address names one of this selection that is remembered."""
+    signed = page.request.GET.get("job")
+    if not signed:
         return None
     try:
-        return page.client().status(job_id, selection.queue)
-    except JobNotFound:
+        return page.client().status(_signer(selection).unsign(signed), selection.queue)
+    except (BadSignature, JobNotFound):
         return None
 
 

@@ -179,9 +179,7 @@ def job_page(
         error=error,
         undo=(undo or {"form_id": str(uuid.uuid4())}) if is_undoable else None,
         can_continue=status is not None and status.status == "interrupted" and status.kind == "clear",
-        control_urls={
-            name: page.url("control", job_id, name, queue=token(queue)) for name in ("cancel", "pause", "resume")
-        },
+        control_urls={name: page.url("control", job_id, name, queue=token(queue)) for name in CONTROLS},
         undo_url=page.url("undo", job_id, queue=token(queue)),
         queue_url=page.url("queue", queue=token(status.queue)) if status else "",
     )
