@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import django
+import redis
 from django.conf import settings
 
 FOLDER = Path(tempfile.mkdtemp(prefix="qadmin-django-"))
@@ -22,6 +23,11 @@ def policy(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return response
 
     return called
+
+
+def client() -> Any:
+    """The CLIENT of a setting: a client for the port that another setting names, which decodes replies."""
+    return redis.Redis(port=settings.QADMIN_TEST_PORT, decode_responses=True)
 
 
 def configure() -> None:

@@ -303,8 +303,14 @@ def test_a_server_without_the_module_and_one_that_is_down(browser: Browser) -> N
 
 def test_several_servers_and_clients_of_ones_own(clean: Server, browser: Browser) -> None:
     fill(clean.connect(), "celery", some(3))
-    servers = {"eu": {"CLIENT": clean.connect}, "us": {"URL": "redis://127.0.0.1:1"}}
-    with override_settings(QADMIN={"SERVERS": servers, "GROUPBY": ["kwargs.account"], "FIELDS": ["id"]}):
+    servers = {
+        "eu": {"CLIENT": clean.connect},
+        "us": {"URL": "redis://127.0.0.1:1"},
+        "asia": {"CLIENT": "admin.project.client"},
+    }
+    setting = {"SERVERS": servers, "GROUPBY": ["kwargs.account"], "FIELDS": ["id"]}
+    with override_settings(QADMIN=setting, QADMIN_TEST_PORT=clean.port):
+        assert "celery" in browser.page("/admin/qadmin/queue/asia/")
         text = browser.page("/admin/qadmin/queue/eu/")
         assert "celery" in text
         assert 'href="/admin/qadmin/queue/us/"' in text
