@@ -35,7 +35,6 @@ mod waiters;
 mod walk;
 
 use redis::{Ctx, block, event_loop, events, keyspace};
-use unload::on_unload;
 
 /// Registers everything. Where it returns an error, the text is logged and the module is not loaded.
 fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
@@ -76,6 +75,11 @@ fn on_load(ctx: Ctx<'_>, args: &[&[u8]]) -> Result<(), String> {
 fn lose_track() {
     entry::lose_track();
     index::lose_track();
+}
+
+/// Refuses to unload while work would be lost. The text of the error is logged.
+fn on_unload() -> Result<(), String> {
+    unload::check()
 }
 
 /// Frees what is held between callbacks, because the module is unloaded.

@@ -12,7 +12,7 @@ use crate::{aof, entry, index};
 const NAMED: usize = 3;
 
 /// Refuses to unload while work would be lost. The text of the error is logged.
-pub(crate) fn on_unload() -> Result<(), String> {
+pub(crate) fn check() -> Result<(), String> {
     let (live, jobs, waiting) = entry::with(|state| {
         let live = state.registry.live();
         (live.len(), named(live.iter().map(name)), state.waiters.len())

@@ -2,7 +2,8 @@
 
 use super::Finding;
 use super::ask::{Asker, Unknown, text};
-use super::facts::{Facts, Info};
+use super::facts::Facts;
+use super::info::Info;
 use super::removal::{Elsewhere, module_at, url};
 
 /// The share of `maxmemory`, in percent, from which a server is said to be nearly full.

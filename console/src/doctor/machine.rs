@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use redis::ConnectionAddr;
 
 use super::execution::{Limits, noexec_mount, service_of};
-use super::facts::Info;
+use super::info::Info;
 
 /// The process of the server.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod configuration;
 mod data;
 mod execution;
 mod facts;
+mod info;
 mod machine;
 mod removal;
 mod rules;

@@ -9,7 +9,8 @@ use redis::ConnectionAddr;
 
 use super::aof::holds_apply;
 use super::ask::{Asked, Asker, items, pairs, text};
-use super::facts::{Facts, Info};
+use super::facts::Facts;
+use super::info::Info;
 use crate::shell::quote;
 
 /// How long another server may take to accept a connection and to answer.

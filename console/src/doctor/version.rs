@@ -1,6 +1,6 @@
 //! Which server it is, and what is known of its releases.
 
-use super::facts::Info;
+use super::info::Info;
 
 /// A release of Redis or Valkey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
