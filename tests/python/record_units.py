@@ -2,7 +2,7 @@
 
     python record_units.py redis-server path/to/libqadmin.so tests/data/units/0.1.0
 
-writes `0.1.0.aof` and `0.1.0.json`. A later version has to load the file and find the same queues.
+writes `0.1.0.resp` and `0.1.0.json`. A later version has to load the file and find the same queues.
 """
 
 import json
@@ -92,7 +92,7 @@ with tempfile.TemporaryDirectory() as folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_name(path.name + ".json").write_text(json.dumps(left, indent=1) + "\n")
         (file,) = pathlib.Path(folder).glob("appendonlydir/*.incr.aof")
-        path.with_name(path.name + ".aof").write_bytes(file.read_bytes())
+        path.with_name(path.name + ".resp").write_bytes(file.read_bytes())
     finally:
         process.kill()
         process.wait()

@@ -33,7 +33,7 @@ fn a_file_of_an_earlier_version_is_loaded_with_every_clear_in_it() {
         server.kill9();
         // A file without a manifest, as Redis 6 wrote it: every server takes it over.
         std::fs::remove_dir_all(server.dir().join("appendonlydir")).expect("the server made it");
-        let file = std::fs::read(recorded(&format!("{version}.aof"))).expect("the recorded file");
+        let file = std::fs::read(recorded(&format!("{version}.resp"))).expect("the recorded file");
         assert!(file.windows(12).any(|word| word == b"QADMIN.APPLY"));
         std::fs::write(server.dir().join("appendonly.aof"), file).expect("the file is written");
         server.start_again();
