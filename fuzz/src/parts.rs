@@ -54,9 +54,7 @@ fn check_condition(condition: &Condition<'_>, asker: &Asker<'_>, same: &dyn Fn(T
     let spelled = SPELLINGS.iter().find(|[word, _]| word.as_bytes() == operator);
     let operator = spelled.map_or(&operator[..], |[_, symbol]| symbol.as_bytes());
     check_opposites(field, operands, asker, &says);
-    // Of a text that is not UTF-8, IN can say that it is unknown and each comparison that it differs. Neither is a match.
-    let is_text = std::str::from_utf8(asker.message).is_ok();
-    if operator == b"IN" && operands.len() <= CONDITIONS_MAX && is_text {
+    if operator == b"IN" && operands.len() <= CONDITIONS_MAX {
         let each =
             operands[1..].iter().map(|operand| asker.ask(&[field, b"=", operand]).expect("an operand of IN"));
         assert!(same(whole, or(each)), "IN: {}", says());

@@ -89,8 +89,11 @@ impl Asker<'_> {
     /// The truth of a filter.
     pub fn of(&self, filter: &Filter) -> Truth {
         let verdict = Matcher::of(self.kind, filter, None).inexact(self.inexact).examine(self.message);
-        assert!(!(verdict.matched && verdict.unreadable));
-        match (verdict.matched, verdict.unreadable) {
+        // A message that fits the filter and has to be kept does not match.
+        assert!(!(verdict.matched && verdict.kept));
+        let fits = verdict.matched || verdict.kept;
+        assert!(!(fits && verdict.unreadable));
+        match (fits, verdict.unreadable) {
             (true, _) => Truth::True,
             (_, true) => Truth::Unknown,
             _ => Truth::False,

@@ -167,3 +167,23 @@ fn a_row_of_stats_typed_back_is_previewed_with_its_count() {
         }
     }
 }
+
+#[test]
+fn a_task_with_bytes_that_are_no_characters_is_never_cleared_by_a_comparison() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let job =
+        |class: &[u8]| [&br#"{"class":""#[..], class, br#"","args":[],"jid":"j","queue":"q"}"#].concat();
+    let (torn, half) = (job(b"Plain\xbbJob"), job(b"a\\ud800"));
+    conn.lpush::<_, _, ()>("queue:q", &[&torn, &job(b"PlainJob"), &half, &job(b"Other")]).expect("LPUSH");
+    for condition in ["task != PlainJob", "task != Plain\u{fffd}Job"] {
+        let words: Vec<&str> = condition.split(' ').collect();
+        let filter = [&["WHERE"][..], &words].concat();
+        let matches = if condition.contains('\u{fffd}') { 2 } else { 1 };
+        assert_eq!(counted(&mut conn, "queue:q", &filter, &["AS", "sidekiq"]), (matches, 2), "{condition}");
+    }
+    let end = cleared(&mut conn, "queue:q", &["WHERE", "task", "!=", "Nothing"], &["AS", "sidekiq"]);
+    assert_eq!((end.int("deleted"), end.int("unreadable")), (2, 2), "{end:?}");
+    let left: Vec<Vec<u8>> = conn.lrange("queue:q", 0, -1).expect("LRANGE");
+    assert_eq!(left, [half, torn]);
+}

@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::glob::Glob;
-use super::operand::{Limit, Operand, Set};
+use super::operand::{Limit, Operand, Set, is_other_text};
 use super::uuid;
 use super::value::Seen;
 use crate::arrival::Span;
 use crate::format::Partial;
-use crate::json::{differ, inner, items};
+use crate::json::items;
 
 /// A comparison by size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Test {
     #[inline(always)]
     pub(super) fn decide_raw(&self, raw: &[u8]) -> Option<bool> {
         match self {
-            Self::Exact(text) if raw.first() == Some(&b'"') && differ(inner(raw), text) => Some(false),
+            Self::Exact(text) if is_other_text(raw, text) => Some(false),
             Self::Equal(operand) => operand.equals_raw(raw),
             Self::NotEqual(operand) => operand.equals_raw(raw).map(|equal| !equal),
             Self::Exists => Some(true),

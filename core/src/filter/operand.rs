@@ -8,7 +8,7 @@ use super::value::{Class, PLAIN_DIGITS, Seen, quoted};
 use crate::arrival::{Span, duration_ms};
 use crate::error::{Error, FilterError};
 use crate::field::FieldType;
-use crate::json::{Decimal, Integer, compact, differ, inner};
+use crate::json::{Decimal, Integer, compact, differ, inner, is_plain_ascii};
 use crate::time;
 
 /// The value with which `=`, `!=`, IN and CONTAINS compare.
@@ -113,9 +113,7 @@ impl Operand {
             Self::Scalar { class: Class::Number(wanted), .. } if is_plain(raw) && is_plain(wanted) => {
                 Some(raw == &**wanted)
             }
-            Self::Scalar { text, class: Class::Text, moment: None }
-                if raw.first() == Some(&b'"') && differ(inner(raw), text) =>
-            {
+            Self::Scalar { text, class: Class::Text, moment: None } if is_other_text(raw, text) => {
                 Some(false)
             }
             _ => None,
@@ -150,6 +148,14 @@ impl Operand {
             }
         }
     }
+}
+
+/// Returns whether `raw`, a JSON value, is certainly a string with another text than this one. A string with bytes that are no
+/// characters, or with half of a surrogate pair, has no text that could be compared, so the first bytes that differ are
+/// not enough; nor are they known to be characters where the string has escapes.
+#[inline]
+pub(super) fn is_other_text(raw: &[u8], text: &[u8]) -> bool {
+    raw.first() == Some(&b'"') && differ(inner(raw), text) && is_plain_ascii(inner(raw))
 }
 
 /// Returns the canonical text of a number of milliseconds.

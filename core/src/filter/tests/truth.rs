@@ -1,4 +1,5 @@
 use super::*;
+use crate::kind::MessageKind;
 
 const YES: Verdict = Verdict {
     matched: true,
@@ -435,4 +436,29 @@ fn base64_is_what_python_decodes_whichever_engine_reads_it() {
     assert_eq!(open("W1tdLCB7IngiOiAx\\nfSwge31d"), YES);
     assert_eq!(open("W1tdLCB7IngiOiAx-fSwge31d"), YES);
     assert_eq!(open("W1tdLCB7IngiOiAx-Swge31d"), UNKNOWN);
+}
+
+#[test]
+fn a_text_that_is_no_sequence_of_characters_is_neither_equal_nor_different() {
+    let long = [&b"a task with more than sixteen bytes "[..], b"\xbb"].concat();
+    for class in [&b"Plain\xbbJob"[..], b"\xbb", b"b\\ud800", b"PlainJob\xff", &long] {
+        let message = [&br#"{"class":""#[..], class, br#"","args":[],"jid":"j","queue":"q"}"#].concat();
+        let ask = |words: &str| Matcher::of(MessageKind::Sidekiq, &filter(words), None).examine(&message);
+        for words in [
+            "TASK PlainJob",
+            "WHERE task = PlainJob",
+            "WHERE task != PlainJob",
+            "WHERE task = Other",
+            "WHERE task != Other",
+            "WHERE task IN 2 PlainJob Other",
+            "WHERE task GLOB P*",
+            "WHERE task != Plain\u{fffd}Job",
+            "WHERE task != \u{fffd}",
+        ] {
+            let verdict = ask(words);
+            let says = || format!("{words} of {:?}", String::from_utf8_lossy(class));
+            assert!(!verdict.matched && verdict.unreadable, "{}", says());
+        }
+        assert!(ask("WHERE task EXISTS").matched);
+    }
 }
