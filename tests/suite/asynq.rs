@@ -7,10 +7,9 @@ use qadmin_harness::{Cluster, Fields as _, Server, eventually};
 use redis::{Commands as _, Connection, pipe};
 
 use crate::dramatiq::is_equal;
-use crate::durability::{
-    assert_no_mismatch, hurry, in_memory, recorded, slow, status, tell, until_caught_up, until_deleted,
-};
+use crate::durability::{assert_no_mismatch, in_memory, slow, status, tell, until_caught_up};
 use crate::stage::set;
+use crate::support::kind_of_ids::KindOfIds;
 use crate::support::{Reply, ask, run, wait_for_job};
 
 /// The queue of these tests.
@@ -88,12 +87,10 @@ fn missing(conn: &mut Connection, added: usize) -> usize {
     missing
 }
 
-fn start(conn: &mut Connection) -> String {
-    ask(conn, &format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS asynq")).text("job_id")
-}
+const KIND: KindOfIds = KindOfIds { queue: QUEUE, kind: "asynq", enqueue, missing, bad };
 
 fn clear(conn: &mut Connection) -> Reply {
-    let id = start(conn);
+    let id = KIND.start(conn);
     wait_for_job(conn, &id)
 }
 
@@ -131,22 +128,18 @@ fn tasks_are_counted_shown_grouped_listed_and_cleared_with_their_locks() {
 #[test]
 fn after_kill_9_no_id_is_without_its_task() {
     for at in [1, 307] {
-        let mut server = slow().start();
-        let mut conn = server.conn();
-        enqueue(&mut conn, 0..TASKS);
-        let id = start(&mut conn);
-        let reported = until_deleted(&mut conn, &id, at);
-        server.kill9();
-        server.start_again();
-        let mut conn = server.conn();
-        let gone = missing(&mut conn, TASKS) as i64;
-        assert!(gone >= reported, "{reported} were reported as cleared, {gone} are gone");
-        assert_eq!(recorded(&mut conn, &id, "deleted"), gone.to_string(), "the record against the queue");
-        assert_no_mismatch(&server);
-        hurry(&mut conn);
-        assert_eq!(clear(&mut conn).text("status"), "completed");
-        assert_eq!(missing(&mut conn, TASKS), bad(TASKS));
+        KIND.survives_kill_9(at, |_, _| {});
     }
+}
+
+#[test]
+fn a_panic_between_the_list_and_the_tasks_aborts_and_changes_neither_alone() {
+    KIND.aborts_at_a_panic_between_ids_and_messages();
+}
+
+#[test]
+fn a_replica_that_is_promoted_in_the_middle_has_ids_and_tasks_that_agree() {
+    KIND.survives_a_promotion();
 }
 
 #[test]
@@ -194,7 +187,7 @@ fn workers_and_producers_go_on_while_a_clear_runs() {
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     enqueue(&mut conn, 0..TASKS);
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     let (mut worker, mut added, mut taken) = (primary.conn(), TASKS, HashSet::new());
     eventually("the clear ends", || {
         for _ in 0..5 {

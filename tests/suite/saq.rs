@@ -8,11 +8,11 @@ use redis::{Commands as _, Connection, pipe};
 
 use crate::dramatiq::is_equal;
 use crate::durability::{
-    assert_no_mismatch, hurry, in_memory, recorded, slow, status, tell, transactions, until_caught_up,
-    until_deleted, word,
+    assert_no_mismatch, in_memory, slow, status, tell, transactions, until_caught_up, word,
 };
 use crate::stage::set;
 use crate::support::celery::script;
+use crate::support::kind_of_ids::KindOfIds;
 use crate::support::{Reply, ask, run, wait_for_job};
 
 /// The queue of these tests.
@@ -83,9 +83,7 @@ fn missing(conn: &mut Connection, added: usize) -> usize {
     missing
 }
 
-fn start(conn: &mut Connection) -> String {
-    ask(conn, &format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS saq")).text("job_id")
-}
+const KIND: KindOfIds = KindOfIds { queue: QUEUE, kind: "saq", enqueue, missing, bad };
 
 fn clear(conn: &mut Connection, words: &str) -> Reply {
     let job = ask(conn, &format!("QADMIN.CLEARJOB {QUEUE} {words} CONFIRM {QUEUE} AS saq"));
@@ -170,22 +168,18 @@ fn the_last_job_takes_all_keys_along_and_their_events_are_announced() {
 #[test]
 fn after_kill_9_no_id_is_without_its_job() {
     for at in [1, 307] {
-        let mut server = slow().start();
-        let mut conn = server.conn();
-        enqueue(&mut conn, 0..JOBS);
-        let id = start(&mut conn);
-        let reported = until_deleted(&mut conn, &id, at);
-        server.kill9();
-        server.start_again();
-        let mut conn = server.conn();
-        let gone = missing(&mut conn, JOBS) as i64;
-        assert!(gone >= reported, "{reported} were reported as cleared, {gone} are gone");
-        assert_eq!(recorded(&mut conn, &id, "deleted"), gone.to_string(), "the record against the queue");
-        assert_no_mismatch(&server);
-        hurry(&mut conn);
-        assert_eq!(clear(&mut conn, "TASK bad ALL").text("status"), "completed");
-        assert_eq!(missing(&mut conn, JOBS), bad(JOBS));
+        KIND.survives_kill_9(at, |_, _| {});
     }
+}
+
+#[test]
+fn a_panic_between_the_list_and_the_jobs_aborts_and_changes_neither_alone() {
+    KIND.aborts_at_a_panic_between_ids_and_messages();
+}
+
+#[test]
+fn a_replica_that_is_promoted_in_the_middle_has_ids_and_jobs_that_agree() {
+    KIND.survives_a_promotion();
 }
 
 #[test]
@@ -240,7 +234,7 @@ fn workers_and_producers_go_on_while_a_clear_runs() {
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     enqueue(&mut conn, 0..JOBS);
-    let clear = start(&mut conn);
+    let clear = KIND.start(&mut conn);
     let (mut worker, mut added, mut taken) = (primary.conn(), JOBS, HashSet::new());
     eventually("the clear ends", || {
         for _ in 0..5 {

@@ -8,11 +8,11 @@ use redis::{Commands as _, Connection, pipe};
 use super::QUEUE;
 use crate::dramatiq::is_equal;
 use crate::durability::{
-    assert_no_mismatch, hurry, in_memory, recorded, slow, status, tell, transactions, until_caught_up,
-    until_deleted, word,
+    assert_no_mismatch, in_memory, slow, status, tell, transactions, until_caught_up, word,
 };
 use crate::stage::set;
-use crate::support::{Reply, ask, run, wait_for_job};
+use crate::support::kind_of_ids::KindOfIds;
+use crate::support::{Reply, ask, wait_for_job};
 
 /// Jobs in the queue: enough for several slices of a slow server.
 const JOBS: usize = 3_000;
@@ -93,9 +93,7 @@ fn told(conn: &mut Connection) -> Vec<String> {
         .collect()
 }
 
-fn start(conn: &mut Connection) -> String {
-    ask(conn, &format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS bullmq")).text("job_id")
-}
+const KIND: KindOfIds = KindOfIds { queue: QUEUE, kind: "bullmq", enqueue, missing, bad };
 
 #[test]
 fn replicas_and_files_repeat_a_clear_and_the_events_of_it() {
@@ -106,7 +104,7 @@ fn replicas_and_files_repeat_a_clear_and_the_events_of_it() {
     enqueue(&mut conn, 0..900);
     let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {QUEUE} TASK bad AS bullmq"));
     assert_eq!(preview.int("match_count"), bad(900) as i64, "{preview:?}");
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", bad(900) as i64), "{end:?}");
     assert_eq!(
@@ -134,39 +132,18 @@ fn replicas_and_files_repeat_a_clear_and_the_events_of_it() {
 #[test]
 fn after_kill_9_no_id_is_without_its_job() {
     for at in [1, 307] {
-        let mut server = slow().start();
-        let mut conn = server.conn();
-        enqueue(&mut conn, 0..JOBS);
-        let id = start(&mut conn);
-        let reported = until_deleted(&mut conn, &id, at);
-        server.kill9();
-        server.start_again();
-        let mut conn = server.conn();
-        let gone = missing(&mut conn, JOBS) as i64;
-        assert!(gone >= reported, "{reported} were reported as cleared, {gone} are gone");
-        assert_eq!(recorded(&mut conn, &id, "deleted"), gone.to_string(), "the record against the queue");
-        assert_eq!(told(&mut conn).len() as i64, gone);
-        assert_no_mismatch(&server);
-        hurry(&mut conn);
-        assert_eq!(clear(&mut conn, QUEUE, "TASK bad ALL").text("status"), "completed");
-        assert_eq!(missing(&mut conn, JOBS), bad(JOBS));
+        KIND.survives_kill_9(at, |conn, gone| assert_eq!(told(conn).len() as i64, gone));
     }
 }
 
 #[test]
 fn a_panic_between_the_list_and_the_jobs_aborts_and_changes_neither_alone() {
-    let mut server = slow().may_crash().faults().start();
-    let mut conn = server.conn();
-    enqueue(&mut conn, 0..JOBS);
-    let place = "between list and hash";
-    let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(3).query(&mut conn).expect("armed");
-    // The server can end before it replies.
-    let _ = run(&mut conn, &format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS bullmq"));
-    server.wait_for_exit();
-    server.start_again();
-    let gone = missing(&mut server.conn(), JOBS);
-    assert!((1..bad(JOBS)).contains(&gone), "{gone}");
-    assert_no_mismatch(&server);
+    KIND.aborts_at_a_panic_between_ids_and_messages();
+}
+
+#[test]
+fn a_replica_that_is_promoted_in_the_middle_has_ids_and_jobs_that_agree() {
+    KIND.survives_a_promotion();
 }
 
 #[test]
@@ -266,7 +243,7 @@ fn workers_and_producers_go_on_while_a_clear_runs() {
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     enqueue(&mut conn, 0..JOBS);
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     let mut worker = primary.conn();
     let mut added = JOBS;
     let mut taken = HashSet::new();

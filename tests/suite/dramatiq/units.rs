@@ -5,17 +5,15 @@ use redis::Commands as _;
 
 use super::{HASH, QUEUE, bad, clear, content, enqueue, is_equal, message, missing};
 use crate::durability::{
-    assert_no_mismatch, hurry, in_memory, recorded, slow, status, transactions, until_caught_up,
-    until_deleted, word,
+    assert_no_mismatch, in_memory, slow, status, transactions, until_caught_up, until_deleted, word,
 };
+use crate::support::kind_of_ids::KindOfIds;
 use crate::support::{ask, run, wait_for_job};
 
 /// Messages in the queue: enough for several slices of a slow server.
 const MESSAGES: usize = 4_000;
 
-fn start(conn: &mut redis::Connection) -> String {
-    ask(conn, &format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS dramatiq")).text("job_id")
-}
+const KIND: KindOfIds = KindOfIds { queue: QUEUE, kind: "dramatiq", enqueue, missing, bad };
 
 #[test]
 fn one_command_tells_replicas_of_ids_and_messages() {
@@ -23,7 +21,7 @@ fn one_command_tells_replicas_of_ids_and_messages() {
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     enqueue(&mut conn, 0..1_000);
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!(
         (end.text("status").as_str(), end.int("deleted")),
@@ -53,65 +51,18 @@ fn one_command_tells_replicas_of_ids_and_messages() {
 #[test]
 fn after_kill_9_no_id_is_without_its_message() {
     for at in [1, 307, 911] {
-        let mut server = slow().start();
-        let mut conn = server.conn();
-        enqueue(&mut conn, 0..MESSAGES);
-        let id = start(&mut conn);
-        let reported = until_deleted(&mut conn, &id, at);
-        server.kill9();
-        server.start_again();
-        let mut conn = server.conn();
-        let gone = missing(&mut conn, MESSAGES) as i64;
-        assert!(gone >= reported, "{reported} were reported as cleared, {gone} are gone");
-        assert_eq!(recorded(&mut conn, &id, "deleted"), gone.to_string(), "the record against the queue");
-        assert_eq!(status(&mut conn, &id).text("status"), "interrupted");
-        assert_no_mismatch(&server);
-        hurry(&mut conn);
-        let end = clear(&mut conn, "TASK bad ALL");
-        assert_eq!(end.text("status"), "completed", "{end:?}");
-        assert_eq!(missing(&mut conn, MESSAGES), bad(MESSAGES));
+        KIND.survives_kill_9(at, |_, _| {});
     }
 }
 
 #[test]
 fn a_panic_between_list_and_hash_aborts_and_changes_neither_alone() {
-    let mut server = slow().may_crash().faults().start();
-    let mut conn = server.conn();
-    enqueue(&mut conn, 0..MESSAGES);
-    let place = "between list and hash";
-    let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(3).query(&mut conn).expect("armed");
-    let id = "3b1d7c52-9c1e-4b53-8f0e-6a7c1d2e4f5a";
-    // The server can end before it replies.
-    let line = format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS dramatiq ID {id}");
-    let _ = run(&mut conn, &line);
-    server.wait_for_exit();
-    server.start_again();
-    let mut conn = server.conn();
-    // Three units stand; ids and messages agree.
-    let gone = missing(&mut conn, MESSAGES);
-    assert!((1..bad(MESSAGES)).contains(&gone), "{gone}");
-    assert_eq!(recorded(&mut conn, id, "deleted"), gone.to_string(), "the record against the queue");
-    assert_no_mismatch(&server);
+    KIND.aborts_at_a_panic_between_ids_and_messages();
 }
 
 #[test]
 fn a_replica_that_is_promoted_in_the_middle_has_ids_and_messages_that_agree() {
-    let (mut primary, replica) = (slow().start(), slow().start());
-    replica.replica_of(&primary);
-    let mut conn = primary.conn();
-    enqueue(&mut conn, 0..MESSAGES);
-    until_caught_up(&primary, &replica);
-    let id = start(&mut conn);
-    until_deleted(&mut conn, &id, 200);
-    primary.kill9();
-    let mut conn = replica.conn();
-    crate::durability::tell(&mut conn, "REPLICAOF NO ONE");
-    let gone = missing(&mut conn, MESSAGES);
-    assert!(gone > 0 && gone <= bad(MESSAGES), "{gone}");
-    assert_no_mismatch(&replica);
-    hurry(&mut conn);
-    let end = clear(&mut conn, "TASK bad ALL");
-    assert_eq!((end.text("status").as_str(), missing(&mut conn, MESSAGES)), ("completed", bad(MESSAGES)));
+    KIND.survives_a_promotion();
 }
 
 #[test]
@@ -138,7 +89,7 @@ fn workers_and_producers_go_on_while_a_clear_runs() {
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     enqueue(&mut conn, 0..MESSAGES);
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     let (mut added, mut taken) = (MESSAGES, Vec::new());
     let mut worker = primary.conn();
     eventually("the clear ends", || {
@@ -266,7 +217,7 @@ fn a_hash_that_is_replaced_ends_the_job_and_nothing_counts_as_taken() {
     let server = slow().start();
     let mut conn = server.conn();
     enqueue(&mut conn, 0..MESSAGES);
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     until_deleted(&mut conn, &id, 1);
     let _: () = redis::pipe().atomic().del(HASH).set(HASH, "x").query(&mut conn).expect("DEL and SET");
     let end = wait_for_job(&mut conn, &id);

@@ -6,17 +6,15 @@ use redis::Commands as _;
 use super::{QUEUE, bad, clear, content, enqueue, job, keys_of, missing};
 use crate::dramatiq::is_equal;
 use crate::durability::{
-    assert_no_mismatch, hurry, in_memory, recorded, slow, status, tell, transactions, until_caught_up,
-    until_deleted, word,
+    assert_no_mismatch, in_memory, slow, status, tell, transactions, until_caught_up, word,
 };
-use crate::support::{ask, run, wait_for_job};
+use crate::support::kind_of_ids::KindOfIds;
+use crate::support::wait_for_job;
 
 /// Jobs in the queue: enough for several slices of a slow server.
 const JOBS: usize = 3_000;
 
-fn start(conn: &mut redis::Connection) -> String {
-    ask(conn, &format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS rq")).text("job_id")
-}
+const KIND: KindOfIds = KindOfIds { queue: QUEUE, kind: "rq", enqueue, missing, bad };
 
 #[test]
 fn one_command_tells_replicas_of_ids_and_all_keys_of_their_jobs() {
@@ -24,7 +22,7 @@ fn one_command_tells_replicas_of_ids_and_all_keys_of_their_jobs() {
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     enqueue(&mut conn, 0..900);
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!((end.text("status").as_str(), end.int("deleted")), ("completed", bad(900) as i64), "{end:?}");
     assert_eq!(missing(&mut conn, 900), bad(900));
@@ -50,63 +48,18 @@ fn one_command_tells_replicas_of_ids_and_all_keys_of_their_jobs() {
 #[test]
 fn after_kill_9_no_id_is_without_its_job() {
     for at in [1, 307] {
-        let mut server = slow().start();
-        let mut conn = server.conn();
-        enqueue(&mut conn, 0..JOBS);
-        let id = start(&mut conn);
-        let reported = until_deleted(&mut conn, &id, at);
-        server.kill9();
-        server.start_again();
-        let mut conn = server.conn();
-        let gone = missing(&mut conn, JOBS) as i64;
-        assert!(gone >= reported, "{reported} were reported as cleared, {gone} are gone");
-        assert_eq!(recorded(&mut conn, &id, "deleted"), gone.to_string(), "the record against the queue");
-        assert_eq!(status(&mut conn, &id).text("status"), "interrupted");
-        assert_no_mismatch(&server);
-        hurry(&mut conn);
-        let end = clear(&mut conn, "TASK bad ALL");
-        assert_eq!(end.text("status"), "completed", "{end:?}");
-        assert_eq!(missing(&mut conn, JOBS), bad(JOBS));
+        KIND.survives_kill_9(at, |_, _| {});
     }
 }
 
 #[test]
 fn a_panic_between_the_list_and_the_jobs_aborts_and_changes_neither_alone() {
-    let mut server = slow().may_crash().faults().start();
-    let mut conn = server.conn();
-    enqueue(&mut conn, 0..JOBS);
-    let place = "between list and hash";
-    let _: i32 = redis::cmd("QADMIN.FAULT").arg(place).arg(3).query(&mut conn).expect("armed");
-    let id = "3b1d7c52-9c1e-4b53-8f0e-6a7c1d2e4f5b";
-    // The server can end before it replies.
-    let _ = run(&mut conn, &format!("QADMIN.CLEARJOB {QUEUE} TASK bad ALL CONFIRM {QUEUE} AS rq ID {id}"));
-    server.wait_for_exit();
-    server.start_again();
-    let mut conn = server.conn();
-    let gone = missing(&mut conn, JOBS);
-    assert!((1..bad(JOBS)).contains(&gone), "{gone}");
-    assert_eq!(recorded(&mut conn, id, "deleted"), gone.to_string(), "the record against the queue");
-    assert_no_mismatch(&server);
+    KIND.aborts_at_a_panic_between_ids_and_messages();
 }
 
 #[test]
 fn a_replica_that_is_promoted_in_the_middle_has_ids_and_jobs_that_agree() {
-    let (mut primary, replica) = (slow().start(), slow().start());
-    replica.replica_of(&primary);
-    let mut conn = primary.conn();
-    enqueue(&mut conn, 0..JOBS);
-    until_caught_up(&primary, &replica);
-    let id = start(&mut conn);
-    until_deleted(&mut conn, &id, 200);
-    primary.kill9();
-    let mut conn = replica.conn();
-    tell(&mut conn, "REPLICAOF NO ONE");
-    let gone = missing(&mut conn, JOBS);
-    assert!(gone > 0 && gone <= bad(JOBS), "{gone}");
-    assert_no_mismatch(&replica);
-    hurry(&mut conn);
-    let end = clear(&mut conn, "TASK bad ALL");
-    assert_eq!((end.text("status").as_str(), missing(&mut conn, JOBS)), ("completed", bad(JOBS)));
+    KIND.survives_a_promotion();
 }
 
 #[test]
@@ -158,7 +111,7 @@ fn jobs_whose_time_ends_while_a_clear_runs_leave_the_replica_equal() {
         times.cmd("PEXPIRE").arg(&keys_of(&job(n).0)[0]).arg(1 + n * 1_500 / JOBS).ignore();
     }
     let () = times.query(&mut conn).expect("PEXPIRE");
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     let end = wait_for_job(&mut conn, &id);
     assert_eq!((end.text("status").as_str(), end.int("processed")), ("completed", JOBS as i64), "{end:?}");
     let (ids, _) = content(&mut conn);
@@ -175,7 +128,7 @@ fn workers_and_producers_go_on_while_a_clear_runs() {
     replica.replica_of(&primary);
     let mut conn = primary.conn();
     enqueue(&mut conn, 0..JOBS);
-    let id = start(&mut conn);
+    let id = KIND.start(&mut conn);
     let (mut added, mut taken) = (JOBS, Vec::new());
     let mut worker = primary.conn();
     eventually("the clear ends", || {

@@ -1,6 +1,7 @@
 //! Functions that several tests need.
 
 pub(crate) mod celery;
+pub(crate) mod kind_of_ids;
 
 use std::path::PathBuf;
 
