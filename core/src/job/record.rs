@@ -235,16 +235,27 @@ impl Record {
 }
 
 #[cfg(test)]
+impl Record {
+    /// The id of the records of [`Self::of_fields`].
+    pub(crate) const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
+
+    /// A record as a hash holds it, with these fields, the others where these do not name them, and an id.
+    pub(crate) fn of_fields(fields: &[(&str, &str)], others: &[(&str, &str)]) -> Self {
+        let all = [("job_id", Self::ID), ("status", "completed")];
+        let get = |name: &str| {
+            let mut given = fields.iter().chain(others).chain(&all);
+            given.find(|(of, _)| *of == name).map(|(_, value)| value.as_bytes())
+        };
+        Self::from_hash(get).expect("it is a record")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A record as a hash holds it, with these fields beside those that every record has.
     fn record(fields: &[(&str, &str)]) -> Record {
-        let all = [("job_id", "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02"), ("status", "completed")];
-        let get = |name: &str| {
-            fields.iter().chain(&all).find(|(of, _)| *of == name).map(|(_, value)| value.as_bytes())
-        };
-        Record::from_hash(get).expect("it is a record")
+        Record::of_fields(fields, &[])
     }
 
     #[test]

@@ -98,23 +98,18 @@ mod tests {
 
     use super::*;
 
-    const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
+    const ID: &str = Record::ID;
 
     /// A record of a job that moved something, with these members instead.
     fn record(members: &[(&str, &str)]) -> Record {
-        let all = [
-            ("job_id", ID),
+        let others = [
             ("kind", "clear"),
-            ("status", "completed"),
             ("queue", "celery"),
             ("db", "0"),
             ("to", "celery:parked"),
             ("deleted", "200"),
         ];
-        let found = |name: &str| {
-            members.iter().chain(&all).find(|(of, _)| *of == name).map(|(_, value)| value.as_bytes())
-        };
-        Record::from_hash(found).expect("a record")
+        Record::of_fields(members, &others)
     }
 
     fn of(members: &[(&str, &str)]) -> Result<Undoable, String> {

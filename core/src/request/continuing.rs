@@ -155,12 +155,9 @@ mod tests {
     use crate::kind::MessageKind;
     use crate::request::Mode;
 
-    const ID: &str = "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02";
-
-    /// The record of an interrupted clear, with these members beside those that each has.
+    /// The record of an interrupted clear, with these members instead.
     fn record(members: &[(&str, &str)]) -> Record {
-        let all = [
-            ("job_id", ID),
+        let others = [
             ("kind", "clear"),
             ("status", "interrupted"),
             ("queue", "celery"),
@@ -169,14 +166,11 @@ mod tests {
             ("message_kind", "celery"),
             ("deleted", "200"),
         ];
-        let found = |name: &str| {
-            members.iter().chain(&all).find(|(of, _)| *of == name).map(|(_, value)| value.as_bytes())
-        };
-        Record::from_hash(found).expect("a record")
+        Record::of_fields(members, &others)
     }
 
     fn of(members: &[(&str, &str)]) -> Result<Interrupted, String> {
-        let id = Uuid::try_parse(ID).expect("an id");
+        let id = Uuid::try_parse(Record::ID).expect("an id");
         Interrupted::of(&record(members), id, 0, 0).map_err(|error| error.to_string())
     }
 
