@@ -130,7 +130,8 @@ impl PendingWrite {
             moved::renew(ctx, &RString::new(moved::key(&self.queue, self.id, cluster)))?;
         }
         let other = |member| Uuid::try_parse_ascii(self.record.text(member)).ok();
-        if let Some(id) = other(Member::Continues) {
+        // The first record of a job says it, and the last one keeps both as long; those of its slices need not.
+        if let Some(id) = other(Member::Continues).filter(|_| self.audit.is_some()) {
             self.note_in(ctx, id, &[(Member::ContinuedBy, self.id.to_string())])?;
         }
         // A dry run undoes nothing.
