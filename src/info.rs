@@ -108,6 +108,8 @@ fn numbers() -> Vec<(&'static str, u64)> {
             ("indexes", of_indexes.indexes),
             ("indexes_suspended", of_indexes.suspended),
             ("index_memory", of_indexes.memory),
+            ("index_slice_work_max_us", of_indexes.work_max_us),
+            ("index_seek_max_us", of_indexes.seek_max_us),
             ("index_repairs", of_indexes.repaired),
             ("index_rebuilds", of_indexes.rebuilt),
             ("index_audits", of_indexes.audits),

@@ -46,6 +46,29 @@ pub(super) struct Indexes {
     pub(super) loading: bool,
     /// The index whose turn it is to read messages.
     pub(super) turn: usize,
+    pub(super) slices: Slices,
+}
+
+/// How long the slices of indexes took, nanoseconds.
+#[derive(Clone, Copy)]
+pub(super) struct Slices {
+    /// What the present one took to reach its first message.
+    pub(super) sought_ns: u64,
+    /// The longest way to a first message.
+    pub(super) seek_max_ns: u64,
+    /// The longest time after that, or of a slice that reads no message.
+    pub(super) work_max_ns: u64,
+}
+
+impl Slices {
+    pub(super) const NONE: Self = Self { sought_ns: 0, seek_max_ns: 0, work_max_ns: 0 };
+
+    /// Books the present slice, which took this long as a whole.
+    pub(super) fn book(&mut self, whole_ns: u64) {
+        let sought_ns = std::mem::take(&mut self.sought_ns);
+        self.seek_max_ns = self.seek_max_ns.max(sought_ns);
+        self.work_max_ns = self.work_max_ns.max(whole_ns.saturating_sub(sought_ns));
+    }
 }
 
 /// One index.

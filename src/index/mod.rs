@@ -41,7 +41,7 @@ use qadmin_core::kind::MessageKind;
 use qadmin_core::reply::Reply;
 use qadmin_core::scan::Event;
 
-use all::{Entry, Indexes};
+use all::{Entry, Indexes, Slices};
 use time::{at_ms, clock_ms};
 
 use crate::redis::clock::now_ns;
@@ -56,7 +56,8 @@ static ANY: AtomicBool = AtomicBool::new(false);
 static IS_LOADED: AtomicBool = AtomicBool::new(false);
 /// Something was not followed.
 static DOUBTED: AtomicBool = AtomicBool::new(false);
-static INDEXES: MainCell<Indexes> = MainCell::new(Indexes { all: Vec::new(), loading: false, turn: 0 });
+static INDEXES: MainCell<Indexes> =
+    MainCell::new(Indexes { all: Vec::new(), loading: false, turn: 0, slices: Slices::NONE });
 
 /// Works on the indexes; `None` if a callback up the stack does.
 fn with<R>(work: impl FnOnce(&mut Indexes) -> R) -> Option<R> {
@@ -279,12 +280,20 @@ pub(crate) struct Totals {
     /// Audits that compared all messages, and those that found a wrong one.
     pub(crate) audits: u64,
     pub(crate) audit_faults: u64,
+    /// The longest seek of a slice, and the longest time after it; microseconds.
+    pub(crate) seek_max_us: u64,
+    pub(crate) work_max_us: u64,
 }
 
 /// What INFO shows of all indexes.
 pub(crate) fn totals() -> Totals {
     with(|indexes| {
-        let mut totals = Totals { indexes: indexes.all.len() as u64, ..Totals::default() };
+        let mut totals = Totals {
+            indexes: indexes.all.len() as u64,
+            seek_max_us: indexes.slices.seek_max_ns / 1_000,
+            work_max_us: indexes.slices.work_max_ns / 1_000,
+            ..Totals::default()
+        };
         for entry in &indexes.all {
             totals.suspended += u64::from(entry.state() == Some(IndexState::Suspended));
             totals.memory += entry.memory() as u64;

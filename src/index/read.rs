@@ -223,9 +223,11 @@ pub(crate) fn turn(ctx: Ctx<'_>, slice_ns: u64, has_jobs: bool) -> bool {
     }
     DUE_NS.store(0, Ordering::Relaxed);
     HAD_TURN.store(true, Ordering::Relaxed);
+    let began_ns = now_ns();
     if guard("a slice of an index", || slice(ctx, slice_ns)).is_none() {
         lose_track();
     }
+    with(|indexes| indexes.slices.book(now_ns() - began_ns));
     true
 }
 
@@ -326,6 +328,10 @@ fn catch_up(ctx: Ctx<'_>, db: i32, key: &[u8], (slice_ns, is_slice): (u64, bool)
             audit(entry, list, began_ns, goes_on);
         }
         entry.seek_ns = seek_ns.unwrap_or(entry.seek_ns);
+        if is_slice {
+            indexes.slices.sought_ns = seek_ns.unwrap_or(0);
+        }
+        let entry = indexes.find(db, key)?;
         entry.learn(list.len(), clock_ms());
         indexes.keep_in_bounds(db, key, clock_ms());
         Some(caught_up)

@@ -268,3 +268,19 @@ fn an_answer_that_would_take_longer_than_four_slices_is_given_by_a_job() {
     run(&mut conn, "CONFIG SET qadmin.slice-us 500").expect("CONFIG SET");
     assert!(!by_job(&mut conn, &["TASK", "t", "SAMPLE", "1"]));
 }
+
+#[test]
+fn info_shows_how_long_the_slices_of_indexes_took() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let shown = |name: &str| {
+        server.info(&format!("qadmin_index_{name}")).expect("INFO").parse::<u64>().expect("microseconds")
+    };
+    assert_eq!((shown("slice_work_max_us"), shown("seek_max_us")), (0, 0));
+    let made: Vec<String> = (0..20_000).map(|n| message(n, "a.b", &n.to_string())).collect();
+    redis::cmd("LPUSH").arg("q").arg(made).exec(&mut conn).expect("LPUSH");
+    ask(&mut conn, "QADMIN.INDEX CREATE q FIELDS 2 task kwargs.x");
+    until_read(&mut conn, "q");
+    // Reading these takes a hundred slices, of which none takes no time.
+    assert!(shown("slice_work_max_us") > 0);
+}

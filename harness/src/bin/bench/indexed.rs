@@ -51,6 +51,9 @@ const QUESTIONS: [Question; 4] = [
 /// target allows.
 const CLEARS: [(f64, f64); 5] = [(0.01, 0.06), (1.0, 0.45), (6.0, 0.65), (50.0, 1.0), (100.0, 1.0)];
 
+/// A field that has another value in each message.
+const DISTINCT: &str = "id";
+
 pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
     let mut tables = vec![answers(bed)?, clears(bed)?];
     tables.extend(following(bed)?);
@@ -161,6 +164,14 @@ fn answers(bed: &mut Bed) -> Result<Table, String> {
     let most = (12.0 + 4.0 * FIELDS.len() as f64) * 1.05;
     bed.targets.at_most("memory of an index with two fields, each message", each, most, " B");
     drop_index(bed)?;
+    create(bed, &[DISTINCT])?;
+    drop_index(bed)?;
+    let (work, seek) = (bed.counter("index_slice_work_max_us"), bed.counter("index_seek_max_us"));
+    let slice_us = bed.slice_us()?;
+    let what = format!(
+        "longest slice of an index after its seek, also with a value for each message (seek {seek} us)"
+    );
+    bed.targets.at_most(&what, work as f64, 1.2 * slice_us.max(seek) as f64, " us");
     table.note(format!(
         "Building the index ({}) took {} of the main thread, and it takes {each:.1} bytes of memory per message.",
         FIELDS.join(", "),
