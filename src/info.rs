@@ -109,6 +109,7 @@ fn numbers() -> Vec<(&'static str, u64)> {
             ("indexes_suspended", of_indexes.suspended),
             ("index_memory", of_indexes.memory),
             ("index_slice_work_max_us", of_indexes.work_max_us),
+            ("index_slice_excess_max_us", of_indexes.excess_max_us),
             ("index_seek_max_us", of_indexes.seek_max_us),
             ("index_repairs", of_indexes.repaired),
             ("index_rebuilds", of_indexes.rebuilt),

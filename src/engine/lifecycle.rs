@@ -12,7 +12,7 @@ use crate::audit::Entry;
 use crate::index;
 use crate::no_match;
 use crate::record::{self, PendingWrite, queue_write};
-use crate::redis::clock::now_ms;
+use crate::redis::clock::{Duration, now_ms};
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, event_loop, events, info, keyspace, log};
 use crate::settings;
@@ -20,9 +20,6 @@ use crate::state::State;
 
 /// Pending records that are written in one turn.
 const PENDING_PER_TURN: usize = 8;
-/// If the thread was not running on a processor for longer than this during a slice, the slice was interrupted:
-/// its duration says something about the machine, and nothing about the slice.
-const INTERRUPTED_NS: u64 = 50_000;
 /// Bytes of a filter's text in a line of the log.
 const LOGGED_MAX: usize = 1_024;
 /// Number of queues whose events are followed. Above it, the queues that have no jobs and no counts are forgotten.
@@ -196,14 +193,14 @@ impl State {
         self.registry.mark_stale(|job| job.db == db && among(&job.keys));
     }
 
-    /// Books the time of a slice, and how much of it the thread ran on a processor.
-    pub(super) fn account(&mut self, job: &mut Job, (whole_ns, cpu_ns): (u64, u64)) {
-        let seek_ns = self.seek_ns;
+    /// Books the time of a slice.
+    pub(super) fn account(&mut self, job: &mut Job, whole: Duration) {
+        let (whole_ns, seek_ns) = (whole.ns, self.seek_ns);
         let work_us = whole_ns.saturating_sub(seek_ns) / 1_000;
         job.spent(whole_ns, seek_ns, now_ms());
         self.totals.slices_us.record(whole_ns / 1_000);
         self.totals.work_max_us = self.totals.work_max_us.max(work_us);
-        if whole_ns.saturating_sub(cpu_ns) > INTERRUPTED_NS {
+        if whole.was_interrupted {
             self.totals.interrupted += 1;
         } else {
             self.totals.own_work_max_us = self.totals.own_work_max_us.max(work_us);

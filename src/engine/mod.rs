@@ -33,7 +33,7 @@ use slice::slice;
 
 use crate::entry;
 use crate::index;
-use crate::redis::clock::{cpu_ns, now_ns};
+use crate::redis::clock::{Stopwatch, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::{Ctx, event_loop};
 use crate::settings;
@@ -147,20 +147,19 @@ fn turn(state: &mut State, ctx: Ctx<'_>) -> Turn {
     for _ in 0..state.registry.live().len() {
         let Some((at, mut job)) = state.registry.take_turn() else { break };
         let duty = job.duty().unwrap_or_else(duty);
-        let (began, cpu) = (now_ns(), cpu_ns());
+        let watch = Stopwatch::start();
         let step = guard("a slice", || slice(state, ctx, &mut job))
             .unwrap_or(AfterSlice::Ends(JobStatus::Failed, Some(EndReason::Internal)));
-        let spent = || (now_ns() - began, cpu_ns() - cpu);
         match step {
             AfterSlice::Worked => {
-                guard("the account of a slice", || state.account(&mut job, spent()));
+                guard("the account of a slice", || state.account(&mut job, watch.read()));
                 state.mark_undone(&mut job);
                 state.publisher.tell_progress(&mut job);
                 state.registry.put_back(at, job);
                 return Turn::Worked(duty);
             }
             AfterSlice::Ends(status, error) => {
-                guard("the account of a slice", || state.account(&mut job, spent()));
+                guard("the account of a slice", || state.account(&mut job, watch.read()));
                 state.finish(ctx, job, status, error);
                 return Turn::Worked(duty);
             }

@@ -8,7 +8,7 @@ use qadmin_core::scan::Event;
 use uuid::Uuid;
 
 use super::time::clock_ms;
-use crate::redis::clock::now_ns;
+use crate::redis::clock::{Duration, now_ns};
 use crate::redis::list::List;
 use crate::redis::server;
 
@@ -58,16 +58,23 @@ pub(super) struct Slices {
     pub(super) seek_max_ns: u64,
     /// The longest time after that, or of a slice that reads no message.
     pub(super) work_max_ns: u64,
+    /// The longest time by which a slice that the operating system did not interrupt took longer than it may.
+    pub(super) excess_max_ns: u64,
 }
 
 impl Slices {
-    pub(super) const NONE: Self = Self { sought_ns: 0, seek_max_ns: 0, work_max_ns: 0 };
+    pub(super) const NONE: Self = Self { sought_ns: 0, seek_max_ns: 0, work_max_ns: 0, excess_max_ns: 0 };
 
-    /// Books the present slice, which took this long as a whole.
-    pub(super) fn book(&mut self, whole_ns: u64) {
+    /// Books the present slice, which took this long as a whole, and after its first message may take `slice_ns`, or
+    /// as long as it took to reach that message.
+    pub(super) fn book(&mut self, whole: Duration, slice_ns: u64) {
         let sought_ns = std::mem::take(&mut self.sought_ns);
+        let work_ns = whole.ns.saturating_sub(sought_ns);
         self.seek_max_ns = self.seek_max_ns.max(sought_ns);
-        self.work_max_ns = self.work_max_ns.max(whole_ns.saturating_sub(sought_ns));
+        self.work_max_ns = self.work_max_ns.max(work_ns);
+        if !whole.was_interrupted {
+            self.excess_max_ns = self.excess_max_ns.max(work_ns.saturating_sub(slice_ns.max(sought_ns)));
+        }
     }
 }
 

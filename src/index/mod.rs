@@ -283,6 +283,8 @@ pub(crate) struct Totals {
     /// The longest seek of a slice, and the longest time after it; microseconds.
     pub(crate) seek_max_us: u64,
     pub(crate) work_max_us: u64,
+    /// The longest time by which a slice that the operating system did not interrupt took longer than it may.
+    pub(crate) excess_max_us: u64,
 }
 
 /// What INFO shows of all indexes.
@@ -292,6 +294,7 @@ pub(crate) fn totals() -> Totals {
             indexes: indexes.all.len() as u64,
             seek_max_us: indexes.slices.seek_max_ns / 1_000,
             work_max_us: indexes.slices.work_max_ns / 1_000,
+            excess_max_us: indexes.slices.excess_max_ns / 1_000,
             ..Totals::default()
         };
         for entry in &indexes.all {

@@ -15,7 +15,7 @@ use qadmin_core::scan::Queue as _;
 use super::all::Entry;
 use super::time::{at_ms, clock_ms};
 use super::{ANY, lose_track, with};
-use crate::redis::clock::now_ns;
+use crate::redis::clock::{Stopwatch, now_ns};
 use crate::redis::guard::guard;
 use crate::redis::list::{List, Mode, OpenedList};
 use crate::redis::{Ctx, RString, event_loop};
@@ -223,11 +223,11 @@ pub(crate) fn turn(ctx: Ctx<'_>, slice_ns: u64, has_jobs: bool) -> bool {
     }
     DUE_NS.store(0, Ordering::Relaxed);
     HAD_TURN.store(true, Ordering::Relaxed);
-    let began_ns = now_ns();
+    let watch = Stopwatch::start();
     if guard("a slice of an index", || slice(ctx, slice_ns)).is_none() {
         lose_track();
     }
-    with(|indexes| indexes.slices.book(now_ns() - began_ns));
+    with(|indexes| indexes.slices.book(watch.read(), slice_ns));
     true
 }
 

@@ -25,6 +25,39 @@ pub(crate) fn cpu_ns() -> u64 {
     read(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// If the thread was not running on a processor for longer than this while something was measured, the operating
+/// system interrupted it: its duration says something about the machine, and nothing about the code.
+const INTERRUPTED_NS: u64 = 50_000;
+
+/// Measures how long something takes, and whether the operating system interrupted it.
+#[derive(Debug)]
+pub(crate) struct Stopwatch {
+    began_ns: u64,
+    cpu_ns: u64,
+}
+
+/// What a [`Stopwatch`] has measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Duration {
+    /// Nanoseconds of the steady clock.
+    pub(crate) ns: u64,
+    /// Whether the thread was not running on a processor for more than 50 microseconds of it.
+    pub(crate) was_interrupted: bool,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self { began_ns: now_ns(), cpu_ns: cpu_ns() }
+    }
+
+    /// The time since the start.
+    pub(crate) fn read(&self) -> Duration {
+        let ns = now_ns() - self.began_ns;
+        let ran_ns = cpu_ns() - self.cpu_ns;
+        Duration { ns, was_interrupted: ns.saturating_sub(ran_ns) > INTERRUPTED_NS }
+    }
+}
+
 /// Nanoseconds of the steady clock.
 pub(crate) fn now_ns() -> u64 {
     Steady.now_ns()

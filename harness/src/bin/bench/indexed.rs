@@ -48,8 +48,8 @@ const QUESTIONS: [Question; 4] = [
 ];
 
 /// The percentages of matches in the clears, each with the part of the time of a clear without an index that the
-/// target allows.
-const CLEARS: [(f64, f64); 5] = [(0.01, 0.06), (1.0, 0.45), (6.0, 0.65), (50.0, 1.0), (100.0, 1.0)];
+/// target allows. A clear of everything reads everything, and the rows of the index have to be removed as well.
+const CLEARS: [(f64, f64); 5] = [(0.01, 0.06), (1.0, 0.45), (6.0, 0.65), (50.0, 1.0), (100.0, 1.1)];
 
 /// A field that has another value in each message.
 const DISTINCT: &str = "id";
@@ -166,12 +166,10 @@ fn answers(bed: &mut Bed) -> Result<Table, String> {
     drop_index(bed)?;
     create(bed, &[DISTINCT])?;
     drop_index(bed)?;
-    let (work, seek) = (bed.counter("index_slice_work_max_us"), bed.counter("index_seek_max_us"));
+    let excess = bed.counter("index_slice_excess_max_us");
     let slice_us = bed.slice_us()?;
-    let what = format!(
-        "longest slice of an index after its seek, also with a value for each message (seek {seek} us)"
-    );
-    bed.targets.at_most(&what, work as f64, 1.2 * slice_us.max(seek) as f64, " us");
+    let what = "time by which a slice of an index took longer than slice-us or its seek, also with a value for each message";
+    bed.targets.at_most(what, excess as f64, 0.2 * slice_us as f64, " us");
     table.note(format!(
         "Building the index ({}) took {} of the main thread, and it takes {each:.1} bytes of memory per message.",
         FIELDS.join(", "),
