@@ -17,7 +17,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 8
 PYTHON ?= python3
 
-.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel test-dist dist-reproducible demo playground console django test test-rust test-server test-console test-python test-python-oldest test-django-oldest test-django-newest test-package test-servers test-all test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
+.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel test-dist dist-reproducible demo playground console django test test-rust test-server test-console test-python test-python-oldest test-django-oldest test-django-newest test-package test-servers test-all test-upgrade matrix test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -110,6 +110,12 @@ test: deps ## run all tests, and the most important ones on other servers
 test-all: deps build build-faults venv test-rust test-console test-python test-package ## run the whole suite on all servers, and with other configurations (an hour)
 	@scripts/test-servers.sh all
 
+test-upgrade: deps build venv ## upgrade running servers from the module of the latest release and back (EARLIER=commit: another one)
+	@scripts/test-upgrade.sh
+
+matrix: test-all ## run test-all, and write which servers passed how many tests into docs/testing.md
+	$(PYTHON) scripts/matrix.py
+
 # The same tests with larger sizes and more rounds; docs/testing.md explains the variables.
 test-nightly: deps ## the suite with a queue of a million messages and many more random rounds (half an hour)
 	PROPTEST_CASES=$${QADMIN_SCAN_RUNS:-400000} CARGO_PROFILE_TEST_OPT_LEVEL=2 CARGO_PROFILE_DEV_OPT_LEVEL=2 \
@@ -132,6 +138,7 @@ test-console: build
 # The checks come first: they take a second once mypy has its cache.
 test-python: build $(CLIENT_VENV)/.stamp ## the Python client and the pages in Django's admin: ruff, mypy, and tests on real servers
 	@scripts/deps.sh browser
+	$(CARGO) build --package qadmin-console
 	cd clients/python && export PATH="$(CURDIR)/$(CLIENT_VENV)/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 && \
 	  ruff check --quiet --no-cache . && ruff format --quiet --no-cache --check . && \
 	  mypy --no-error-summary --cache-dir ../../target/client/mypy && python -m pytest

@@ -7,7 +7,8 @@
 #                                  with one unusual configuration after the other
 #
 # A server that is not available, and a setting that a server does not know, is reported in one line and fails nothing.
-# If QADMIN_REQUIRE contains `servers`, all of them are required.
+# If QADMIN_REQUIRE contains `servers`, all of them are required. What each run came to is a line of target/matrix.tsv: server,
+# configuration, passed and failed tests. scripts/matrix.py writes these lines into docs/testing.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,11 +48,26 @@ find_others() {
 
 # Runs tests. $1: server program (empty: the system's), $2: lines for its configuration; the rest: names of tests
 suite() {
-  local server=$1 lines=$2
+  local server=$1 lines=$2 log=target/suite.log
   shift 2
   echo "== ${server:+$("$server" --version | head -1)}${server:-the server of this machine}${lines:+ with: $lines}"
   env ${server:+"QADMIN_SERVER=$server"} "QADMIN_SERVER_CONFIG=$lines" \
-    "$cargo" test --quiet --package qadmin-tests --test suite -- --test-threads="${TEST_THREADS:-6}" "$@" || failed=1
+    "$cargo" test --quiet --package qadmin-tests --test suite -- --test-threads="${TEST_THREADS:-6}" "$@" 2>&1 |
+    tee "$log" || failed=1
+  if [ "$what" = all ]; then
+    printf '%s\t%s\t%s\n' "$(version_of "$server")" "$lines" \
+      "$(sed -n 's/^test result: [^.]*\. \([0-9]*\) passed; \([0-9]*\) failed.*/\1\t\2/p' "$log")" >>target/matrix.tsv
+  fi
+}
+
+# Prints the name, the version and the memory allocator of a server. $1: its program (empty: the system's)
+version_of() {
+  local server=$1 each
+  # As harness/src/server.rs looks for it.
+  for each in "$server" "${QADMIN_SERVER:-}" redis-server target/bin/redis-server valkey-server; do
+    if [ -n "$each" ] && command -v "$each" >/dev/null; then break; fi
+  done
+  "$each" --version | sed -n 's/^\(Redis\|Valkey\) server v=\([^ ]*\).* malloc=\([a-z]*\).*/\1 \2\t\3/p'
 }
 
 # Whether the system's server starts with the configuration $1.
@@ -65,6 +81,8 @@ if [ "$what" = all ]; then find_others all; else find_others few; fi
 if [ "$what" = get ]; then
   exit 0
 elif [ "$what" = all ]; then
+  mkdir -p target
+  : >target/matrix.tsv
   suite "" ""
   for server in ${servers[@]+"${servers[@]}"}; do suite "$server" ""; done
   for lines in "${VARIANTS[@]}"; do

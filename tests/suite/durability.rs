@@ -13,6 +13,7 @@ mod replica;
 mod resume;
 mod roles;
 mod units;
+mod upgrade;
 
 pub(crate) use units::{transactions, word};
 
