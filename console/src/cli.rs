@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::failure::{Exit, Failure};
+use crate::job_id::JobId;
 use crate::kind::MessageKind;
 
 /// Previews and clears messages of live job queues, inside a Redis or Valkey server with the module qadmin.
@@ -64,7 +65,7 @@ pub(crate) enum Command {
     Clear(Clear),
     /// Move back what a job moved to another list, and nothing else: count, ask, move.
     Undo(Undo),
-    /// Count the messages of a queue by task, repository or other fields.
+    /// Count the messages of a queue by task or other fields.
     Stats(Stats),
     /// List live and remembered jobs, newest first.
     Jobs(Jobs),
@@ -316,7 +317,7 @@ pub(crate) enum Keep {
 pub(crate) struct Stats {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Fields by which messages are counted, 1 to 4, such as task,repoid.
+    /// Fields by which messages are counted, 1 to 4, such as task,kwargs.account.
     #[arg(long, value_name = "FIELD", value_delimiter = ',', default_value = "task")]
     pub(crate) by: Vec<String>,
     #[command(flatten)]
@@ -342,13 +343,22 @@ pub(crate) struct Jobs {
     /// Maximum number of jobs, 1 to 100.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) count: u32,
+    /// Only jobs that this command started: clears apart from counts, for example.
+    #[arg(long, value_name = "KIND", value_parser = ["preview", "clear", "stats", "undo"])]
+    pub(crate) kind: Option<String>,
+    /// Only jobs with this status; live are those that have not ended.
+    #[arg(long, value_name = "STATUS", value_parser = ["live", "ended", "pending", "running", "paused", "completed", "cancelled", "failed", "interrupted"])]
+    pub(crate) status: Option<String>,
+    /// Only jobs that this Redis user started.
+    #[arg(long = "started-by", value_name = "USER")]
+    pub(crate) started_by: Option<OsString>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Job {
-    /// The job's id.
+    /// The job's id, or its first digits, 4 or more.
     #[arg(value_name = "JOB")]
-    pub(crate) id: uuid::Uuid,
+    pub(crate) id: JobId,
     /// The job's queue. In a cluster it leads to the right node.
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: Option<OsString>,
@@ -356,9 +366,9 @@ pub(crate) struct Job {
 
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
-    /// The job's id.
+    /// The job's id, or its first digits, 4 or more.
     #[arg(value_name = "JOB", required_unless_present = "all")]
-    pub(crate) id: Option<uuid::Uuid>,
+    pub(crate) id: Option<JobId>,
     /// Cancel every live job that you may cancel; with --queue, those of one queue.
     #[arg(long, conflicts_with = "id")]
     pub(crate) all: bool,

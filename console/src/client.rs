@@ -7,14 +7,21 @@ use uuid::Uuid;
 use crate::connection::Server;
 use crate::failure::{Exit, Failure};
 use crate::index::ListIndex;
+pub(crate) use crate::job_id::JobRef;
+use crate::job_id::{is_short, needs_queue};
 use crate::kind::MessageKind;
 use crate::reply::{Accepted, Map, Preview, Queues, Stats, Status};
 
-/// A job, and the queue that leads to its node in a cluster.
-#[derive(Debug, Clone)]
-pub(crate) struct JobRef {
-    pub(crate) id: String,
+/// The arguments of JOBS.
+#[derive(Debug, Default)]
+pub(crate) struct JobsRequest {
     pub(crate) queue: Option<Vec<u8>>,
+    pub(crate) count: u32,
+    /// The command that started the jobs, such as `clear`.
+    pub(crate) kind: Option<String>,
+    pub(crate) status: Option<String>,
+    /// The Redis user who started the jobs.
+    pub(crate) user: Option<Vec<u8>>,
 }
 
 /// The arguments of PREVIEW.
@@ -325,13 +332,21 @@ impl Client {
     }
 
     /// QADMIN.JOBS
-    pub(crate) fn jobs(&mut self, queue: Option<&[u8]>, count: u32) -> Result<Vec<Status>, Failure> {
+    pub(crate) fn jobs(&mut self, request: &JobsRequest) -> Result<Vec<Status>, Failure> {
         let mut command = redis::cmd("QADMIN.JOBS");
-        command.arg("COUNT").arg(count);
-        let mut jobs = self.jobs_of(command, queue, "QADMIN.JOBS")?;
+        command.arg("COUNT").arg(request.count);
+        let words = [("KIND", &request.kind), ("STATUS", &request.status)];
+        for (keyword, word) in words.into_iter().filter_map(|(keyword, word)| Some((keyword, word.as_ref()?)))
+        {
+            command.arg(keyword).arg(word);
+        }
+        if let Some(user) = &request.user {
+            command.arg("USER").arg(user);
+        }
+        let mut jobs = self.jobs_of(command, request.queue.as_deref(), "QADMIN.JOBS")?;
         // The jobs can come from several nodes.
         jobs.sort_by_key(|job| std::cmp::Reverse(job.started_at));
-        jobs.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        jobs.truncate(usize::try_from(request.count).unwrap_or(usize::MAX));
         Ok(jobs)
     }
 
@@ -397,6 +412,9 @@ impl Client {
     fn of_job(&mut self, command: Cmd, job: &JobRef, name: &str) -> Result<Status, Failure> {
         if job.queue.is_some() {
             return Ok(Status::new(self.map(command, name)?));
+        }
+        if is_short(&job.id) && self.server.has_several_nodes()? {
+            return Err(needs_queue());
         }
         let mut command = command;
         command.arg("FORMAT").arg("JSON");

@@ -142,6 +142,11 @@ impl Server {
         Err(unknown)
     }
 
+    /// Returns whether it is a cluster of several primaries.
+    pub(crate) fn has_several_nodes(&mut self) -> Result<bool, Failure> {
+        Ok(self.nodes()?.len() > 1)
+    }
+
     /// Every primary of a cluster, or the single server.
     fn nodes(&mut self) -> Result<Vec<ConnectionAddr>, Failure> {
         let given = self.given.addr().clone();

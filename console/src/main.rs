@@ -14,6 +14,7 @@ mod failure;
 mod filter_syntax;
 mod index;
 mod interrupt;
+mod job_id;
 mod kind;
 mod progress;
 mod prompt;

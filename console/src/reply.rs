@@ -124,6 +124,15 @@ fn integer(value: &Value) -> Option<i64> {
     }
 }
 
+/// The notice without the command of the module that it ends with: the program names its own commands, and the page has buttons.
+fn without_commands(notice: String) -> Option<String> {
+    let end = match notice.strip_prefix("QADMIN.") {
+        Some(_) => 0,
+        None => notice.find("; QADMIN.").unwrap_or(notice.len()),
+    };
+    Some(notice[..end].to_owned()).filter(|rest| !rest.is_empty())
+}
+
 /// Writes [`Doubts`]: a field has the name of the member that it is read from.
 macro_rules! doubts {
     ($($name:ident)+) => {
@@ -139,7 +148,7 @@ macro_rules! doubts {
             const NAMES: &[&str] = &[$(stringify!($name),)+ "notice"];
 
             fn new(map: &Map) -> Self {
-                Self { $($name: map.sum(stringify!($name)),)+ notice: map.word("notice") }
+                Self { $($name: map.sum(stringify!($name)),)+ notice: map.word("notice").and_then(without_commands) }
             }
 
             /// Whether some messages are undecided because only a bound of their age is known, and not only
@@ -520,6 +529,16 @@ mod tests {
         let preview = Preview::new(Map::new(map), None).with_job(&job);
         assert_eq!((preview.match_count, preview.doubts.drifted, preview.doubts.in_chord), (Some(7), 2, 3));
         assert_eq!(preview.doubts.notice.as_deref(), Some("n"));
+        for (notice, shown) in [
+            ("QADMIN.STATUS 7 WAIT 0 waits for the count", None),
+            (
+                "throttled: use QADMIN.RESUME; QADMIN.UNDO 7 CONFIRM p moves",
+                Some("throttled: use QADMIN.RESUME"),
+            ),
+            ("one; two", Some("one; two")),
+        ] {
+            assert_eq!(without_commands(notice.to_owned()).as_deref(), shown);
+        }
         // STATS does not say what belongs to a chord.
         let map = json!({"mode": "job", "matched": null, "drifted": null, "notice": null});
         let stats = Stats::new(Map::new(map)).with_job(&job);

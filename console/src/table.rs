@@ -90,7 +90,8 @@ pub(crate) fn state(status: &str) -> Cell {
 /// Sampled messages. `runs` is the position in the queue: 1 runs next.
 pub(crate) fn sample(rows: &[Map]) -> Table {
     let names: Vec<&str> = rows.first().map(|row| row.names().collect()).unwrap_or_default();
-    let names: Vec<&str> = names.into_iter().filter(|name| *name != "index").collect();
+    let is_shown = |name: &&str| *name != "index" && rows.iter().any(|row| row.bytes(name).is_some());
+    let names: Vec<&str> = names.into_iter().filter(is_shown).collect();
     let headings: Vec<String> = std::iter::once(">runs".to_owned())
         .chain(
             names

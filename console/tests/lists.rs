@@ -36,6 +36,52 @@ fn jobs_are_listed_newest_first_with_who_and_why() {
 }
 
 #[test]
+fn jobs_are_listed_by_kind_status_and_user() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    let preview = qadmin(&server, &about("preview", &target(), &["--bust", "--json"])).ended(0).json();
+    assert_eq!(preview["mode"], "synchronous");
+    qadmin(&server, &about("clear", &target(), &["--all", "--yes", QUEUE])).ended(0);
+    let kinds = |args: &[&str]| -> Vec<String> {
+        let jobs = qadmin(&server, &[&["jobs", "--json"], args].concat()).ended(0).json();
+        jobs.as_array()
+            .expect("a list")
+            .iter()
+            .map(|job| job["kind"].as_str().expect("a kind").to_owned())
+            .collect()
+    };
+    assert_eq!(kinds(&["--kind", "clear"]), ["clear"]);
+    assert_eq!(kinds(&["--kind", "preview", "--status", "completed"]), ["preview"]);
+    assert_eq!(kinds(&["--status", "ended", "--started-by", "default"]), ["clear", "preview"]);
+    assert!(kinds(&["--status", "live"]).is_empty() && kinds(&["--started-by", "ann"]).is_empty());
+    let run = qadmin(&server, &["jobs", "--kind", "clears"]).ended(2);
+    assert!(run.err.contains("preview, clear, stats, undo"), "{run:?}");
+}
+
+#[test]
+fn jobs_are_named_by_their_first_digits() {
+    let server = slow();
+    filled(&server, LONG);
+    let start = |id: &str| {
+        let args = ["--all", "--yes", QUEUE, "--no-wait", "--id", id];
+        qadmin(&server, &about("clear", &target(), &args)).ended(0);
+    };
+    start("6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02");
+    assert!(qadmin(&server, &["pause", "6F1C"]).ended(0).out.contains("paused"));
+    let status = qadmin(&server, &["status", "6f1c2b8e-4", "--json"]).ended(0).json();
+    assert_eq!(status["job_id"], "6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02");
+    start("6f1cffff-4d7a-4b59-9a60-1c3f5e7d9b02");
+    let run = qadmin(&server, &["cancel", "6f1c"]).ended(1);
+    assert!(run.err.contains("AMBIGUOUS") && run.err.contains("6f1cffff-4d7a"), "{run:?}");
+    qadmin(&server, &["cancel", "6f1cf"]).ended(0);
+    qadmin(&server, &["cancel", "6f1c2"]).ended(0);
+    let run = qadmin(&server, &["watch", "6f1c2"]).ended(4);
+    assert!(run.out.contains("6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02"), "{run:?}");
+    qadmin(&server, &["status", "6f1"]).ended(2);
+    qadmin(&server, &["status", "6f1d"]).ended(9);
+}
+
+#[test]
 fn queues_are_listed_with_their_depth_and_what_runs_next() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");

@@ -10,7 +10,7 @@ use crate::text::counted;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Cancel) -> Result<Exit, Failure> {
     let queue = args.queue.as_deref().map(bytes);
-    if let Some(id) = args.id {
+    if let Some(id) = &args.id {
         let status = session.client.control(&JobRef { id: id.to_string(), queue }, Control::Cancel)?;
         session.show(&whole(&status), || render::job(&status));
     } else {

@@ -2,11 +2,18 @@
 
 use super::session::{Session, bytes, list};
 use crate::cli;
+use crate::client::JobsRequest;
 use crate::failure::{Exit, Failure};
 use crate::table;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Jobs) -> Result<Exit, Failure> {
-    let jobs = session.client.jobs(args.queue.as_deref().map(bytes).as_deref(), args.count)?;
+    let jobs = session.client.jobs(&JobsRequest {
+        queue: args.queue.as_deref().map(bytes),
+        count: args.count,
+        kind: args.kind.clone(),
+        status: args.status.clone(),
+        user: args.started_by.as_deref().map(bytes),
+    })?;
     session.show(&list(&jobs), || if jobs.is_empty() { "No jobs.".to_owned() } else { table::jobs(&jobs) });
     Ok(Exit::Done)
 }

@@ -3,14 +3,18 @@
 use super::render;
 use super::session::{Session, exit_of, job_ref, whole};
 use crate::cli;
+use crate::client::JobRef;
 use crate::failure::{Exit, Failure};
+use crate::job_id::is_short;
 use crate::progress::{self, End};
 
 pub(crate) fn run(session: &mut Session, args: &cli::Job) -> Result<Exit, Failure> {
     let mut job = job_ref(args);
-    if job.queue.is_none() {
-        // The first request asks all nodes of a cluster; after that the queue leads to the node.
-        job.queue = Some(session.client.status(&job, None)?.common.queue);
+    if job.queue.is_none() || is_short(&job.id) {
+        // The first request asks all nodes of a cluster; after that the queue leads to the node. Another job may soon have an
+        // id with the same first digits.
+        let status = session.client.status(&job, None)?;
+        job = JobRef { id: status.job_id, queue: Some(status.common.queue) };
     }
     let End::Ended(status) = progress::follow(&mut session.client, &job, session.quiet)? else {
         return Ok(Exit::Interrupted);

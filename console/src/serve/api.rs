@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde_json::{Map as JsonMap, Value, json};
 
 use super::app::App;
-use super::ask::{self, JOBS, clear_request, control_of, count, index_of, job_of, look, query, undo_request};
+use super::ask::{self, clear_request, control_of, count, index_of, job_of, look, query, undo_request};
 use super::params::{Params, Target, encode};
 use super::status;
 use crate::failure::Failure;
@@ -78,10 +78,10 @@ pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
 
 /// GET /api/jobs
 pub(crate) async fn jobs(State(app): State<Arc<App>>, uri: Uri) -> Response {
-    let queue = query(&uri).bytes("queue");
+    let params = query(&uri);
     answer(
         app.ask(move |client| {
-            let jobs = client.jobs(queue.as_deref(), JOBS)?;
+            let jobs = client.jobs(&ask::jobs(&params))?;
             let jobs: Vec<JsonMap<String, Value>> = jobs.into_iter().map(|job| job.common.map.0).collect();
             Ok(json!({ "jobs": jobs }))
         })

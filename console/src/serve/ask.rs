@@ -5,7 +5,9 @@ use serde_json::{Map as JsonMap, Value};
 use uuid::Uuid;
 
 use super::params::{Params, Target};
-use crate::client::{ClearRequest, Client, Control, JobRef, PreviewRequest, StatsRequest, UndoRequest};
+use crate::client::{
+    ClearRequest, Client, Control, JobRef, JobsRequest, PreviewRequest, StatsRequest, UndoRequest,
+};
 use crate::failure::{Exit, Failure};
 use crate::index::ListIndex;
 use crate::kind::MessageKind;
@@ -15,11 +17,22 @@ use crate::text::unescape;
 /// Default number of rows in a sample.
 const SAMPLE: u32 = 20;
 /// The columns of a sample where the filter has a condition on the age of messages.
-const AGED: [&str; 6] = ["age", "arrived", "task", "id", "repoid", "commitid"];
+const AGED: [&str; 8] = ["age", "arrived", "task", "id", "args", "kwargs", "retries", "eta"];
 /// Default number of groups in a count by fields.
 const GROUPS: u32 = 15;
 /// Number of jobs in a list.
-pub(crate) const JOBS: u32 = 50;
+const JOBS: u32 = 50;
+
+/// The list of jobs that the parameters describe.
+pub(crate) fn jobs(params: &Params) -> JobsRequest {
+    JobsRequest {
+        queue: params.bytes("queue"),
+        count: JOBS,
+        kind: params.text("kind"),
+        status: params.text("status"),
+        user: params.bytes("user"),
+    }
+}
 
 /// The parameters of a URL.
 pub(crate) fn query(uri: &Uri) -> Params {

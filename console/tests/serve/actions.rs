@@ -71,6 +71,13 @@ fn a_clear_needs_the_typed_name_and_runs_once() {
             .count(),
         1
     );
+    let kinds = page.get("/api/jobs?kind=clear").json()["jobs"].clone();
+    assert!(kinds.as_array().is_some_and(|jobs| jobs.iter().all(|job| job["kind"] == "clear")), "{kinds}");
+    let clears = page.get("/jobs?kind=clear").with(200).body;
+    assert!(
+        clears.contains("aria-current=\"true\">Clears</a>") && clears.contains("/jobs?kind=preview"),
+        "{clears}"
+    );
     let jobs = page.get("/jobs").with(200).body;
     for part in ["clear, keep one", "completed", "joe", "sent twice"] {
         assert!(jobs.contains(part), "{part}: {jobs}");

@@ -31,10 +31,8 @@ fn the_preview_is_there_without_a_word_to_redis() {
         "{skeleton}"
     );
     let queue = page.get("/queue?queue=celery").with(200).body;
-    assert!(
-        queue.contains("By repository") && queue.contains("/api/stats?queue=celery&amp;by=repoid"),
-        "{queue}"
-    );
+    assert!(queue.contains("By task") && queue.contains("/api/stats?queue=celery&amp;by=task"), "{queue}");
+    assert!(!queue.contains("by=repoid") && !queue.contains("by=commitid"), "{queue}");
     page.get("/preview?queue=celery").with(303);
     // An invalid filter is reported at once.
     page.get("/preview?queue=celery&repoid=x").with(400);

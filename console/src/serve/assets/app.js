@@ -86,7 +86,8 @@ function showSample(rows) {
   const table = element("table");
   if (rows.length > 0) {
     const twin = (name) => name.endsWith("_b64") && name.slice(0, -4) in rows[0];
-    const names = Object.keys(rows[0]).filter((name) => name !== "index" && !twin(name));
+    const empty = (name) => rows.every((row) => row[name] === null);
+    const names = Object.keys(rows[0]).filter((name) => name !== "index" && !twin(name) && !empty(name));
     const head = table.createTHead().insertRow();
     head.append(element("th", "Runs", "number"), ...names.map((name) => element("th", name)));
     const body = table.createTBody();
@@ -115,7 +116,9 @@ function notes(reply) {
   for (const [name, words] of [["in_chord", "in a chord"], ["in_group", "in a group"], ["with_eta", "with an eta"], ["redelivered", "redelivered"]])
     if (reply[name] > 0) said.push(`${grouped(reply[name])} of the matches are ${words}.`);
   if (reply.inexact > 0) said.push(`${grouped(reply.inexact)} ${reply.inexact === 1 ? "message matches" : "messages match"} only by argsrepr or kwargsrepr: not counted above.`);
-  if (reply.notice) said.push(visible(reply.notice));
+  // The page has buttons for what the end of a notice says to type.
+  const notice = (reply.notice || "").replace(/(^|; )QADMIN\..*$/s, "");
+  if (notice) said.push(visible(notice));
   const lines = said.map((words) => element("p", words, "note"));
   if (reply.looks_like && reply.looks_like !== "ids") {
     const line = element("p", `The messages look like those of ${visible(reply.looks_like)}: `, "note");

@@ -51,9 +51,20 @@ pub(crate) fn queues(frame: &Frame, queues: &Queues) -> Markup {
     layout::page("Queues", frame, &body)
 }
 
-pub(crate) fn jobs(frame: &Frame, queue: Option<&[u8]>, jobs: &[Status]) -> Markup {
+/// What the list of jobs can be limited to, and its name for people.
+const KINDS: [(&str, &str); 5] =
+    [("", "All"), ("clear", "Clears"), ("undo", "Undos"), ("preview", "Previews"), ("stats", "Stats")];
+
+pub(crate) fn jobs(frame: &Frame, queue: Option<&[u8]>, kind: Option<&str>, jobs: &[Status]) -> Markup {
+    let here = queue.map(|queue| format!("&queue={}", encode(queue))).unwrap_or_default();
     let body = html! {
         h1 { "Jobs" @if let Some(queue) = queue { " on " (escape(queue)) } }
+        p.quiet {
+            @for (word, name) in KINDS {
+                @let is_here = kind.unwrap_or_default() == word;
+                a href={ "/jobs?kind=" (word) (here) } aria-current=[is_here.then_some("true")] { (name) } " "
+            }
+        }
         @if jobs.is_empty() { p { "No jobs." } } @else {
             div.scroll { table {
                 thead { tr {

@@ -23,7 +23,7 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use maud::Markup;
 
 use super::app::App;
-use super::ask::{self, JOBS, clear_request, job_of, query, undo_request};
+use super::ask::{self, clear_request, job_of, query, undo_request};
 use super::params::{Params, Target, encode};
 use super::status::status;
 use crate::client::{JobRef, Rights};
@@ -47,10 +47,10 @@ pub(crate) async fn queues(State(app): State<Arc<App>>) -> Response {
 /// GET /jobs
 pub(crate) async fn jobs(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let frame = layout::Frame::of(&app);
-    let queue = query(&uri).bytes("queue");
-    let asked = queue.clone();
-    let jobs = app.ask(move |client| client.jobs(asked.as_deref(), JOBS)).await;
-    shown(jobs.map(|jobs| lists::jobs(&frame, queue.as_deref(), &jobs)))
+    let params = query(&uri);
+    let (queue, kind) = (params.bytes("queue"), params.text("kind"));
+    let jobs = app.ask(move |client| client.jobs(&ask::jobs(&params))).await;
+    shown(jobs.map(|jobs| lists::jobs(&frame, queue.as_deref(), kind.as_deref(), &jobs)))
 }
 
 /// GET /queue: the filter and the counts by field. The page itself sends nothing to Redis; the script requests the counts.

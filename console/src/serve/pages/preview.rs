@@ -225,7 +225,8 @@ fn sample_heading(preview: &Preview) -> String {
 /// Sampled messages; the first is the one that runs next.
 pub(crate) fn sample(rows: &[Map]) -> Markup {
     let Some(first) = rows.first() else { return nothing() };
-    let names: Vec<&str> = first.names().filter(|name| *name != "index").collect();
+    let is_shown = |name: &&str| *name != "index" && rows.iter().any(|row| row.bytes(name).is_some());
+    let names: Vec<&str> = first.names().filter(is_shown).collect();
     html! {
         div.scroll { table {
             thead { tr { th.number { "Runs" } @for name in &names { th { (name) } } } }

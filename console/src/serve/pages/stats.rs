@@ -11,7 +11,7 @@ use crate::serve::params::{Params, Target, encode};
 use crate::text::{age, bytes, counted, escape, grouped, time};
 
 /// The fields by which a queue is counted, and their names for people.
-const KINDS: [(&str, &str); 3] = [("task", "task"), ("repoid", "repository"), ("commitid", "commit")];
+const KINDS: [(&str, &str); 1] = [("task", "task")];
 
 /// The filter, and empty sections for the counts, which the script requests one after the other.
 pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {

@@ -249,10 +249,10 @@ fn counts_of_a_queue_link_to_its_messages() {
     let Some((_server, page, browser)) = at_preview() else { return };
     browser.go(&page, "/");
     browser.click("td a");
-    for (card, words) in [(1, "app.tasks.upload.Upload"), (2, "147107"), (3, "none")] {
-        browser.reads(&format!(".stats:nth-of-type({card})"), words);
-        browser.reads(&format!(".stats:nth-of-type({card})"), "1,051 messages");
-    }
+    browser.reads(".stats", "app.tasks.upload.Upload");
+    browser.reads(".stats", "1,051 messages");
+    // Other fields are counted on a page of their own.
+    browser.go(&page, "/stats?queue=celery&by=repoid");
     browser.click("a[href='/preview?queue=celery&repoid=147107']");
     browser.reads("#count-line", "62 of 1,051 messages match");
     browser.click(".filter .primary");
