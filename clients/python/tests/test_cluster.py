@@ -54,6 +54,10 @@ def test_each_queue_is_reached(client: qadmin.Client) -> None:
     assert [client.job(job.id).wait().queue for job in jobs] == QUEUES
     with pytest.raises(qadmin.JobNotFound):
         client.status("00000000-0000-4000-8000-000000000000")
+    # No node knows whether another one has a job with the same first digits.
+    assert client.status(jobs[0].id[:8], QUEUES[0]).job_id == jobs[0].id
+    with pytest.raises(qadmin.RequestError, match="needs the queue"):
+        client.status(jobs[0].id[:8])
     assert {row.job_id for row in client.jobs(count=100)} >= {job.id for job in jobs}
     times = [row.started_at or 0 for row in client.jobs(count=5)]
     assert len(times) == 5

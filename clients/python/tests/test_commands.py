@@ -196,6 +196,26 @@ def test_names_can_have_any_bytes(client: qadmin.Client) -> None:
     assert client.redis.exists(name) == 0
 
 
+def test_jobs_are_selected_and_named_by_their_first_digits(client: qadmin.Client) -> None:
+    fill(client.redis, "celery", some(20))
+    ids = ["6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02", "6f1cffff-4d7a-4b59-9a60-1c3f5e7d9b02"]
+    for job_id in ids:
+        client.clear("celery", task="app.send", mode="all", dryrun=True, job_id=job_id).wait()
+    client.preview("celery", task="app.send", bust=True)
+    assert [row.kind for row in client.jobs("celery", kind="clear", status="completed", count=2)] == ["clear", "clear"]
+    assert {row.kind for row in client.jobs(kind="preview", user="default")} == {"preview"}
+    assert client.jobs(user="nobody") == client.jobs(status="live") == []
+    with pytest.raises(qadmin.RequestError, match="KIND must be"):
+        client.jobs(kind="clears")
+    assert client.status("6f1c2b").job_id == ids[0]
+    assert client.cancel("6F1CF", "celery").job_id == ids[1]
+    assert client.job("6f1c2b8e-").wait().job_id == ids[0]
+    with pytest.raises(qadmin.JobAmbiguous, match="6f1cffff"):
+        client.status("6f1c")
+    with pytest.raises(qadmin.JobNotFound):
+        client.status("6f1d")
+
+
 def test_errors_have_types(client: qadmin.Client, clean: Server) -> None:
     fill(client.redis, "celery", some(3))
     client.redis.set("text", "x")

@@ -268,8 +268,9 @@ def undo(
 ) -> Operation[Started]:
     """Starts a job that moves back what the job `undone_id` moved to another list, and returns it at once.
 
-    queue: the queue of that job; needed in a cluster. confirm: the name of the list that messages are taken from, as a
-    person typed it again; required, except with `dryrun`. front: they run before the messages of the queue.
+    undone_id: the id of that job, or its first digits, 4 or more. queue: its queue; needed in a cluster.
+    confirm: the name of the list that messages are taken from, as a person typed it again; required, except with
+        `dryrun`. front: they run before the messages of the queue.
     The other arguments, and what happens if the connection is lost, are those of `clear`.
 
     Raises JobNotFound, and RequestError where there is nothing to undo; otherwise as `clear`.
@@ -297,19 +298,38 @@ def _start(job_id: str, name: str, *words: Word) -> Operation[Started]:
     raise StartUncertain(f"no reply to {name} after {ATTEMPTS} attempts: {uncertain}", job_id) from uncertain
 
 
-def jobs(client: Any, /, queue: Optional[Key] = None, count: Optional[int] = None) -> Operation[List[Status]]:
+def jobs(
+    client: Any,
+    /,
+    queue: Optional[Key] = None,
+    count: Optional[int] = None,
+    *,
+    kind: Optional[str] = None,
+    status: Optional[str] = None,
+    user: Optional[Key] = None,
+) -> Operation[List[Status]]:
     """Lists live and remembered jobs, the newest first, without samples and groups. In a cluster: of all primaries.
 
     queue: only jobs of this queue. count: most jobs, 1 to 100; the server's default is 20.
+    kind: only jobs of this kind: `"preview"`, `"clear"`, `"stats"` or `"undo"`.
+    status: only jobs with this status, such as `"completed"`, or `"live"` (not ended) or `"ended"`.
+    user: only jobs that this Redis user started.
+
+    Raises RequestError for another kind or status, and on a server that does not know these options.
     """
-    replies = yield from send_everywhere("QADMIN.JOBS", *_words(queue=queue, count=count))
+    words = _words(queue=queue, count=count, kind=kind, status=status, user=user)
+    replies = yield from send_everywhere("QADMIN.JOBS", *words)
     rows = [build(Status, row) for reply in replies for row in reply]
     rows.sort(key=lambda row: -(row.started_at or 0))
     return rows[: 20 if count is None else count]
 
 
 def status(client: Any, /, job_id: str, queue: Optional[Key] = None) -> Operation[Status]:
-    """Returns the state of a job; in a cluster without `queue`, all primaries are asked. Raises JobNotFound."""
+    """Returns the state of a job; in a cluster without `queue`, all primaries are asked.
+
+    job_id: the id of the job, or its first digits, 4 or more; these need `queue` in a cluster. All functions about a
+    job take both. Raises JobNotFound, and JobAmbiguous if the ids of several jobs begin with these digits.
+    """
     return control("QADMIN.STATUS", client.ref(job_id, queue))
 
 

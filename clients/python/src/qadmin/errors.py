@@ -50,6 +50,10 @@ class JobNotFound(CommandError):
     """`NOJOB`: the job is unknown or forgotten, or in a cluster its queue has to be named."""
 
 
+class JobAmbiguous(CommandError):
+    """`AMBIGUOUS`: the ids of several jobs begin with the digits that were given; the message names them."""
+
+
 class TooManyJobs(CommandError):
     """`TOOMANYJOBS`: as many jobs are live as the setting `max-jobs` allows. Try again when one has ended."""
 
@@ -131,6 +135,7 @@ _BY_CODE: Dict[str, Type[CommandError]] = {
     "ERR": RequestError,
     "CONFIRM": ConfirmError,
     "NOJOB": JobNotFound,
+    "AMBIGUOUS": JobAmbiguous,
     "TOOMANYJOBS": TooManyJobs,
     "WRONGTYPE": WrongType,
     "CROSSSLOT": CrossSlot,

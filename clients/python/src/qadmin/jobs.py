@@ -45,7 +45,7 @@ class JobHandle:
 
     @property
     def id(self) -> str:
-        """The id of the job, a UUID."""
+        """The id of the job, a UUID, or the first digits of one as it was looked up."""
         return self.ref.id
 
     def __repr__(self) -> str:
@@ -148,6 +148,8 @@ def wait(
             if not is_transient(error) or time.monotonic() < end:
                 raise
             raise WaitTimeout(f"no answer about job {ref.id} within {timeout} s", status) from error
+        # Another job may soon have an id with the same first digits.
+        ref = replace(ref, id=status.job_id or ref.id)
         if on_progress is not None:
             yield Tell(on_progress, status)
     early = ended_early(status)

@@ -12,7 +12,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Generator, Generic, List, Optional, Tuple, TypeVar, Union
 
-from .errors import JobNotFound, translated
+from .errors import JobNotFound, RequestError, translated
 from .replies import decode
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ else:
     P = TypeVar("P")
 
 T = TypeVar("T")
+# Length of the id of a job; a shorter text is a short id, which the server completes.
+WHOLE_ID = 36
 Key = Union[str, bytes]
 Word = Union[str, bytes, int]
 
@@ -113,6 +115,9 @@ def send_about_job(name: str, job_id: str, queue: Optional[Key], *words: Word) -
     if queue is not None:
         return (yield from send(name, job_id, "QUEUE", queue, *words))
     nodes = yield Nodes()
+    if len(nodes) > 1 and len(job_id) < WHOLE_ID:
+        # A node does not know whether a job of another one begins with the same digits.
+        raise RequestError(f"in a cluster, {job_id!r} needs the queue, or all digits of the id", "ERR")
     for last, node in enumerate(nodes, 1):
         try:
             return (yield from send(name, job_id, *words, node=node))

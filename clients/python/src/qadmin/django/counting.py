@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -158,7 +159,9 @@ def facts(seen: Any, count: Optional[int]) -> List[str]:
     cached = getattr(seen, "cached_at", None)
     if cached:
         told.append(f"counted at {moment(cached)}")
-    told += [text for name in ("sample_error", "notice") for text in [getattr(seen, name, None)] if text]
+    # The pages have buttons for what the end of a notice says to type.
+    notice = re.sub(r"(^|; )QADMIN\..*$", "", getattr(seen, "notice", None) or "", flags=re.DOTALL)
+    told += [text for text in (getattr(seen, "sample_error", None), notice) if text]
     return told
 
 
