@@ -1,6 +1,7 @@
 //! The record of a clear in the keyspace: its key, how it is written, and how it is found again.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::RangeInclusive;
 
 use qadmin_core::error::EndReason;
 use qadmin_core::job::{Job, JobKind, Member, Record, count_to_evict};
@@ -313,7 +314,7 @@ pub(crate) type OrphanedRecords = VecDeque<(Uuid, i32, Vec<u8>)>;
 /// The keys of the records that this server has seen, by id, so that an id alone finds them.
 #[derive(Default)]
 pub(crate) struct Index {
-    places: HashMap<Uuid, (i32, Vec<u8>)>,
+    places: BTreeMap<Uuid, (i32, Vec<u8>)>,
     /// For records that were read once: the start of their jobs, and their size in memory in bytes.
     started: HashMap<Uuid, (i64, usize)>,
     /// The sum of these sizes.
@@ -412,6 +413,11 @@ impl Index {
     /// Returns where the record with this id is.
     pub(crate) fn find(&self, id: Uuid) -> Option<(i32, Vec<u8>)> {
         self.places.get(&id).cloned()
+    }
+
+    /// Returns the records whose ids are in a range, in the order of their ids.
+    pub(crate) fn within(&self, ids: RangeInclusive<Uuid>) -> impl Iterator<Item = (Uuid, i32, &[u8])> {
+        self.places.range(ids).map(|(id, (db, key))| (*id, *db, key.as_slice()))
     }
 
     /// Returns all places of records.

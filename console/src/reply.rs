@@ -125,7 +125,7 @@ fn integer(value: &Value) -> Option<i64> {
 }
 
 /// The notice without the command of the module that it ends with: the program names its own commands, and the page has buttons.
-fn without_commands(notice: String) -> Option<String> {
+fn without_commands(notice: &str) -> Option<String> {
     let end = match notice.strip_prefix("QADMIN.") {
         Some(_) => 0,
         None => notice.find("; QADMIN.").unwrap_or(notice.len()),
@@ -148,7 +148,7 @@ macro_rules! doubts {
             const NAMES: &[&str] = &[$(stringify!($name),)+ "notice"];
 
             fn new(map: &Map) -> Self {
-                Self { $($name: map.sum(stringify!($name)),)+ notice: map.word("notice").and_then(without_commands) }
+                Self { $($name: map.sum(stringify!($name)),)+ notice: map.word("notice").and_then(|notice| without_commands(&notice)) }
             }
 
             /// Whether some messages are undecided because only a bound of their age is known, and not only
@@ -537,7 +537,7 @@ mod tests {
             ),
             ("one; two", Some("one; two")),
         ] {
-            assert_eq!(without_commands(notice.to_owned()).as_deref(), shown);
+            assert_eq!(without_commands(notice).as_deref(), shown);
         }
         // STATS does not say what belongs to a chord.
         let map = json!({"mode": "job", "matched": null, "drifted": null, "notice": null});

@@ -59,8 +59,7 @@ pub struct KindSpec {
 }
 
 /// The fields of a sample row of Celery's messages if none were requested.
-pub const DEFAULT_FIELDS: &[&[u8]] =
-    &[b"task", b"id", b"repoid", b"commitid", b"ownerid", b"pullid", b"retries", b"eta", b"redelivered"];
+pub const DEFAULT_FIELDS: &[&[u8]] = &[b"task", b"id", b"args", b"kwargs", b"retries", b"eta"];
 
 /// The fields that are shown of a job that has only positional arguments.
 const POSITIONAL: &[&[u8]] = &[b"task", b"id", b"args.0", b"args.1", b"args.2", b"args.3", b"retries"];
@@ -203,18 +202,7 @@ static UNACKED: KindSpec = KindSpec {
     kind: MessageKind::Unacked,
     name: "celery",
     consumer_end: End::Tail,
-    sample: &[
-        b"task",
-        b"id",
-        b"repoid",
-        b"commitid",
-        b"ownerid",
-        b"pullid",
-        b"retries",
-        b"eta",
-        b"redelivered",
-        b"routing_key",
-    ],
+    sample: &[b"task", b"id", b"args", b"kwargs", b"retries", b"eta", b"redelivered", b"routing_key"],
     place: MessagePlace::Element,
     names: None,
 };

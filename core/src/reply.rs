@@ -13,8 +13,10 @@ pub enum Reply {
     Int(i64),
     /// Bytes, unchanged: a bulk string.
     Text(Vec<u8>),
-    /// Absent.
+    /// Absent. As a member of a map it is left out of RESP, unless VERBOSE is given.
     Null,
+    /// Absent, and null in every format: the value of a field that the command named.
+    NamedNull,
 }
 
 impl Reply {
@@ -49,7 +51,20 @@ impl Reply {
             Self::Map(members) => members.iter().map(|(name, value)| name.len() + value.bytes()).sum(),
             Self::List(items) => items.iter().map(Self::bytes).sum(),
             Self::Text(text) => text.len(),
-            Self::Int(_) | Self::Null => 0,
+            Self::Int(_) | Self::Null | Self::NamedNull => 0,
+        }
+    }
+
+    /// Removes the members that are [`Reply::Null`] from all maps in it. Elements of lists stay, because they are known by
+    /// their position.
+    pub fn leave_out_nulls(&mut self) {
+        match self {
+            Self::Map(members) => {
+                members.retain(|(_, value)| *value != Self::Null);
+                members.iter_mut().for_each(|(_, value)| value.leave_out_nulls());
+            }
+            Self::List(items) => items.iter_mut().for_each(Self::leave_out_nulls),
+            Self::Int(_) | Self::Text(_) | Self::Null | Self::NamedNull => {}
         }
     }
 

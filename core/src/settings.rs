@@ -6,11 +6,12 @@
 mod texts;
 
 use crate::args::parse_u64;
-use crate::error::{Error, SettingError};
+use crate::error::{Error, FilterError, SettingError};
+use crate::filter::Projection;
 use crate::index::Definition;
 use crate::kind::{self, MessageKind};
 use crate::priorities::Priorities;
-pub use texts::{INDEX, PRIORITY_STEPS, SEP, TEXTS, TextSpec};
+pub use texts::{INDEX, PRIORITY_STEPS, SAMPLE_FIELDS, SEP, TEXTS, TextSpec};
 
 /// One setting. All are integers; a setting with words shows and accepts the word at that position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,11 +242,16 @@ pub fn index_of(name: &[u8]) -> Option<usize> {
 pub struct Settings {
     values: [i64; SETTINGS.len()],
     priorities: Priorities,
+    sample_fields: Vec<Vec<u8>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { values: SETTINGS.map(|row| row.default), priorities: Priorities::default() }
+        Self {
+            values: SETTINGS.map(|row| row.default),
+            priorities: Priorities::default(),
+            sample_fields: Vec::new(),
+        }
     }
 }
 
@@ -277,6 +283,7 @@ impl Settings {
         match index {
             SEP => self.priorities.separator().to_vec(),
             PRIORITY_STEPS => self.priorities.steps_text().into_bytes(),
+            SAMPLE_FIELDS => self.sample_fields.join(&b' '),
             _ => Vec::new(),
         }
     }
@@ -296,6 +303,7 @@ impl Settings {
             PRIORITY_STEPS => self.priorities.set_steps(text),
             // The indexes themselves are the setting: they are not kept here.
             INDEX => Definition::parse_all(text).map(drop),
+            SAMPLE_FIELDS => parse_sample_fields(text).map(|fields| self.sample_fields = fields),
             _ => return Err(unknown(index.to_string().into_bytes())),
         };
         set.map_err(|why| {
@@ -307,6 +315,12 @@ impl Settings {
     #[must_use]
     pub fn priorities(&self) -> &Priorities {
         &self.priorities
+    }
+
+    /// The fields of a row of a sample without FIELDS; empty for those of the kind.
+    #[must_use]
+    pub fn sample_fields(&self) -> &[Vec<u8>] {
+        &self.sample_fields
     }
 
     /// The deepest queue that PREVIEW counts while the client waits, in messages.
@@ -406,6 +420,23 @@ impl Settings {
     fn at(&self, index: usize) -> u64 {
         self.values[index].unsigned_abs()
     }
+}
+
+/// Reads the names of `sample-fields`.
+fn parse_sample_fields(text: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
+    let names: Vec<&[u8]> = text.split(u8::is_ascii_whitespace).filter(|name| !name.is_empty()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let projection = Projection::new(&names).map_err(|error| match error {
+        Error::Request(_) => "has more than 32 fields",
+        Error::Filter(FilterError::FieldTwice { .. }) => "names a field twice",
+        _ => "must be the names of fields as FIELDS takes them, separated by blanks, such as: task id kwargs.account",
+    })?;
+    if projection.arrival_field().is_some() {
+        return Err("must not name age or arrived, which need an index; name them in FIELDS");
+    }
+    Ok(names.into_iter().map(<[u8]>::to_vec).collect())
 }
 
 /// The load arguments of the module.

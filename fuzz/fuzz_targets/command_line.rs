@@ -8,7 +8,7 @@ use qadmin_core::job::{JobTarget, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority, STEPS_MAX};
 use qadmin_core::request::{
-    Cancel, ClearJob, CountRequest, Help, Jobs, Preview, Request, Stats, Status, TargetOptions, Undo,
+    Cancel, ClearJob, CountRequest, Help, JobName, Jobs, Preview, Request, Stats, Status, TargetOptions, Undo,
     commands, optional_queue,
 };
 use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
@@ -42,6 +42,7 @@ fn target(options: &TargetOptions) -> JobTarget {
         messages,
         storage: Storage::Lists,
         reads_pickle: true,
+        sample_fields: Vec::new(),
     }
 }
 
@@ -77,7 +78,9 @@ fuzz_target!(|data: &[u8]| {
         b"UNDO" => {
             if let Some(undo) = parse::<Undo>(args) {
                 same_queue(args, optional_queue(&commands::UNDO, args), undo.queue.as_deref());
-                assert_eq!(parse::<Undo>(args).map(|again| again.fingerprint(0)), Some(undo.fingerprint(0)));
+                let id = *undo.job.range().start();
+                assert!(undo.job.names(id) && JobName::parse(undo.job.text().as_bytes()) == Some(undo.job));
+                assert_eq!(parse::<Undo>(args).map(|again| again.fingerprint(0, id)), Some(undo.fingerprint(0, id)));
             }
         }
         b"STATS" => {

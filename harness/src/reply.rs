@@ -41,15 +41,18 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-/// Members of a map reply by name. A missing member is a failure: the contract requires all members in every
-/// reply.
+/// Members of a map reply by name. Members that are null are left out of a reply without VERBOSE, so a missing one is
+/// null; reading it as a number or a text is a failure.
 pub trait Fields {
-    /// Returns the member itself.
+    /// Returns the member itself; null if it is missing.
     fn get_field(&self, name: &str) -> &Value;
 
-    /// Returns whether it is null.
+    /// Returns the member itself; `None` if it is missing.
+    fn find_field(&self, name: &str) -> Option<&Value>;
+
+    /// Returns whether it is null: missing, or with VERBOSE null.
     fn is_null(&self, name: &str) -> bool {
-        matches!(self.get_field(name), Value::Nil)
+        matches!(self.find_field(name), None | Some(Value::Nil))
     }
 
     /// Returns an integer member.
@@ -73,8 +76,11 @@ pub trait Fields {
 
 impl Fields for [(String, Value)] {
     fn get_field(&self, name: &str) -> &Value {
-        let found = self.iter().find(|(member, _)| member == name);
-        &found.unwrap_or_else(|| panic!("no member {name} in {self:?}")).1
+        self.find_field(name).unwrap_or(&Value::Nil)
+    }
+
+    fn find_field(&self, name: &str) -> Option<&Value> {
+        self.iter().find(|(member, _)| member == name).map(|(_, value)| value)
     }
 }
 

@@ -7,6 +7,7 @@ use qadmin_core::request::{Cancel, CommandSpec, Target, commands};
 use qadmin_core::tokens::TokenKeys;
 use uuid::Uuid;
 
+use super::short_id::id_of;
 use super::status::{FoundJob, find};
 use super::{Answer, needs_commands};
 use crate::entry;
@@ -21,8 +22,10 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Cancel) -> Result<Answer, Error> {
     let of_queue = |queue: &[u8]| request.queue.as_deref().is_none_or(|wanted| wanted == queue);
     entry::with(|state| {
         let ids: Vec<_> = match request.target {
-            Target::One(id) => {
-                let found = find_own(state, ctx, &commands::CANCEL, id, request.queue.as_deref())?;
+            Target::One(job) => {
+                let queue = request.queue.as_deref();
+                let id = id_of(state, ctx, &commands::CANCEL, &job, queue)?;
+                let found = find_own(state, ctx, &commands::CANCEL, id, queue)?;
                 if state.registry.find_live(id).is_none() {
                     // The job has ended, or there is only a record: nothing to change.
                     return Ok(Answer::Reply(found.map(ctx), request.format));

@@ -3,11 +3,11 @@
 
 use qadmin_core::error::{Error, ServerError};
 use qadmin_core::job::{Job, JobEvent};
-use qadmin_core::request::{CommandSpec, Format, Pause, Throttle, commands};
-use uuid::Uuid;
+use qadmin_core::request::{CommandSpec, Format, JobName, Pause, Throttle, commands};
 
 use super::Answer;
 use super::cancel::find_own;
+use super::short_id::id_of;
 use super::status::find;
 use crate::entry;
 use crate::record::{PendingWrite, queue_write};
@@ -16,11 +16,12 @@ use crate::redis::clock::now_ms;
 
 pub(super) fn pause(ctx: Ctx<'_>, request: &Pause) -> Result<Answer, Error> {
     let named = &request.0;
-    change(ctx, &commands::PAUSE, (named.id, named.queue.as_deref()), named.format, |job| job.pause(now_ms()))
+    let job = (named.job, named.queue.as_deref());
+    change(ctx, &commands::PAUSE, job, named.format, |job| job.pause(now_ms()))
 }
 
 pub(super) fn throttle(ctx: Ctx<'_>, request: &Throttle) -> Result<Answer, Error> {
-    let named = (request.id, request.queue.as_deref());
+    let named = (request.job, request.queue.as_deref());
     change(ctx, &commands::THROTTLE, named, request.format, |job| {
         if let Some(rate) = request.rate {
             job.throttle(rate);
@@ -34,12 +35,13 @@ pub(super) fn throttle(ctx: Ctx<'_>, request: &Throttle) -> Result<Answer, Error
 /// Changes a live job and replies with its status. An ended job is not changed.
 pub(super) fn change(
     ctx: Ctx<'_>,
-    command: &CommandSpec,
-    (id, queue): (Uuid, Option<&[u8]>),
+    command: &'static CommandSpec,
+    (job, queue): (JobName, Option<&[u8]>),
     format: Format,
     change: impl Fn(&mut Job),
 ) -> Result<Answer, Error> {
     entry::with(|state| {
+        let id = id_of(state, ctx, command, &job, queue)?;
         let mut found = find_own(state, ctx, command, id, queue)?;
         if let Some(job) = state.registry.find_live(id) {
             let was_paused = job.is_paused();

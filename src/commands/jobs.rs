@@ -1,25 +1,20 @@
 //! QADMIN.JOBS: live and remembered jobs, newest first.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use qadmin_core::error::Error;
-use qadmin_core::job::{Member, Record, Registry};
-use qadmin_core::message_place::MessageKeys;
+use qadmin_core::job::{JobKind, Member, Record, Registry};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{Jobs, commands};
 use uuid::Uuid;
 
 use super::Answer;
-use super::queue::target::of_record;
-use super::status::{keys, message_keys};
+use super::visible::Visible;
 use crate::entry;
 use crate::record;
 use crate::redis::Ctx;
-use crate::redis::acl::Access;
-use crate::redis::caller::Caller;
 use crate::redis::clock::{cpu_ns, now_ms};
-use crate::rights::{Need, may, needs_of_messages};
 use crate::settings;
 use crate::state::State;
 
@@ -34,7 +29,7 @@ const ROW_FILTER_MAX: usize = 1_024;
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
-    let mut wanted = Wanted { request, caller: ctx.caller(), readable: HashMap::new() };
+    let mut visible = Visible::new(&commands::JOBS, ctx.caller(), request.queue.as_deref());
     entry::with(|state| {
         let began = cpu_ns();
         let longest = settings::now().slice_us() * 1_000 * READ_SLICES;
@@ -57,15 +52,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Jobs) -> Result<Answer, Error> {
             let there = stored.peek().filter(|_| in_time(1)).map(|(started, _)| *started);
             let next = memory.next_if(|(started, _)| there.is_none_or(|there| *started >= there));
             let record = match (next, there) {
-                (Some((_, id)), _) => remembered(&mut state.registry, id, &mut wanted),
+                (Some((_, id)), _) => remembered(&mut state.registry, id, request, &mut visible),
                 (None, Some(_)) => {
                     let place = stored.next().and_then(|(_, id)| state.records.find(id));
                     let stored = place.and_then(|(db, key)| record::read(ctx, db, &key));
-                    stored.map(|stored| stored.record).filter(|record| {
-                        let (others, messages) = (of_record(record), message_keys(record));
-                        let lists = others.iter().map(Vec::as_slice);
-                        wanted.wants(record.text(Member::Queue), lists, messages.as_ref())
-                    })
+                    let record = stored.map(|stored| stored.record);
+                    record.filter(|record| is_wanted(request, record) && visible.has_record(record))
                 }
                 (None, None) => break,
             };
@@ -90,46 +82,25 @@ fn in_memory(state: &State) -> Vec<(i64, Uuid)> {
     all
 }
 
-/// Returns the record of one of them.
-fn remembered(registry: &mut Registry, id: Uuid, wanted: &mut Wanted<'_>) -> Option<Record> {
+/// Returns the record of one of them, if it is asked for.
+fn remembered(
+    registry: &mut Registry,
+    id: Uuid,
+    request: &Jobs,
+    visible: &mut Visible<'_>,
+) -> Option<Record> {
     if let Some(job) = registry.find_live(id) {
-        let may = wanted.wants(&job.start().queue, job.keys(), job.start().storage.message_keys());
-        return may.then(|| job.record());
+        let user = job.start().origin.user.as_deref().unwrap_or_default();
+        let listed = request.wants(Some(job.start().kind), job.status(), user) && visible.has_live(job);
+        return listed.then(|| job.record());
     }
     let job = registry.find_ended(id, now_ms())?;
-    let messages = message_keys(&job.record);
-    let may = wanted.wants(&job.queue, job.keys.iter().map(Vec::as_slice), messages.as_ref());
-    may.then(|| job.record.clone())
+    let listed = is_wanted(request, &job.record) && visible.has_ended(job);
+    listed.then(|| job.record.clone())
 }
 
-/// Selects the jobs that the caller asked for and may see.
-struct Wanted<'a> {
-    request: &'a Jobs,
-    caller: Caller,
-    /// Permissions by the names of the keys of a job, because most jobs are on few queues.
-    readable: HashMap<Vec<(Vec<u8>, Access)>, bool>,
-}
-
-impl Wanted<'_> {
-    /// Returns whether to list a job on this queue and these lists, whose messages are in these keys.
-    fn wants<'a>(
-        &mut self,
-        queue: &[u8],
-        lists: impl Iterator<Item = &'a [u8]>,
-        messages: Option<&MessageKeys>,
-    ) -> bool {
-        if self.request.queue.as_deref().is_some_and(|wanted| wanted != queue) {
-            return false;
-        }
-        let mut keys: Vec<_> = keys(queue, lists).into_iter().map(|key| (key, Access::Read)).collect();
-        let messages = messages.into_iter().flat_map(|keys| needs_of_messages(keys, Access::Read));
-        keys.extend(messages.map(|(key, access)| (key.to_vec(), access)));
-        if let Some(may) = self.readable.get(&keys) {
-            return *may;
-        }
-        let needs: Vec<Need<'_>> = keys.iter().map(|(key, access)| (key.as_slice(), *access)).collect();
-        let may = may(&self.caller, &commands::JOBS, &needs);
-        self.readable.insert(keys, may);
-        may
-    }
+/// Returns whether the command asks for the job of this record.
+fn is_wanted(request: &Jobs, record: &Record) -> bool {
+    let kind = JobKind::parse(record.text(Member::Kind));
+    request.wants(kind, record.status(), record.text(Member::User))
 }

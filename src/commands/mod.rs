@@ -16,14 +16,16 @@ mod queue;
 mod queues;
 mod recorded;
 mod resume;
+mod short_id;
 mod stats;
 mod status;
 mod undo;
+mod visible;
 pub(crate) mod waiting;
 
 use qadmin_core::error::{Error, RequestError, ServerError};
 use qadmin_core::reply::Reply;
-use qadmin_core::request::{CommandSpec, Format, Request, commands, optional_queue};
+use qadmin_core::request::{CommandSpec, Format, Here, Request, commands, optional_queue};
 
 use crate::redis::acl;
 use crate::redis::caller::Caller;
@@ -113,18 +115,20 @@ fn answer<R: Request>(ctx: Ctx<'_>, args: &[&[u8]], run: fn(Ctx<'_>, &R) -> Resu
     let answer = R::parse(args, now_ms()).and_then(|request| run(ctx, &request));
     fault::point("replying");
     match answer {
-        Ok(Answer::Reply(tree, format)) => send(ctx, &tree, format),
+        Ok(Answer::Reply(tree, format)) => send(ctx, tree, format),
         Ok(Answer::Later) => {}
         Err(error) => reply::error(ctx, &error),
     }
 }
 
 /// Sends a reply in the format that its client asked for.
-pub(crate) fn send(ctx: Ctx<'_>, tree: &Reply, format: Format) {
-    match format {
-        Format::Resp => reply::send(ctx, tree),
-        Format::Json => reply::send(ctx, &Reply::Text(tree.to_json())),
-    }
+pub(crate) fn send(ctx: Ctx<'_>, tree: Reply, format: Format) {
+    reply::send(ctx, &format.write(tree));
+}
+
+/// Returns where a command that a notice names will run.
+fn here(ctx: Ctx<'_>) -> Here {
+    Here { cluster: ctx.flags().cluster(), db: ctx.db(), now_ms: now_ms() }
 }
 
 /// Checks that the server has these commands.

@@ -3,9 +3,10 @@
 use qadmin_core::error::{EndReason, Error, JobError, ResumeError, ServerError};
 use qadmin_core::job::{Job, Member, Record};
 use qadmin_core::reply::{MapBuilder, Reply};
-use qadmin_core::request::commands;
+use qadmin_core::request::{add_notice, commands};
 use uuid::Uuid;
 
+use super::here;
 use super::queue::target::{of_record, others_depth};
 use crate::audit::Entry;
 use crate::moved;
@@ -95,6 +96,9 @@ pub(super) fn resent(
 
 /// The members of the reply except `container`, which comes after those that only the reply to an undo has.
 pub(super) fn members(ctx: Ctx<'_>, record: &Record, deduplicated: bool) -> MapBuilder {
+    let mut shown = record.clone();
+    add_notice(&mut shown, here(ctx).after_start(record));
+    let record = &shown;
     let keys = of_record(record);
     let head =
         [Member::JobId, Member::Queue, Member::Mode, Member::DryRun, Member::Status, Member::TotalEstimated];

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::cancel::find_own;
 use super::control::change;
+use super::short_id::id_of;
 use super::status::find;
 use super::{Answer, check_starter, clearjob};
 use crate::entry;
@@ -28,12 +29,12 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Resume) -> Result<Answer, Error> {
         return continue_clear(ctx, named, id, &record);
     }
     let queue = record.text(Member::Queue);
-    change(ctx, &commands::RESUME, (id, Some(queue)), named.format, |job| job.resume(now_ms()))
+    change(ctx, &commands::RESUME, (id.into(), Some(queue)), named.format, |job| job.resume(now_ms()))
 }
 
 /// Finds the job, or if others have continued it, the last of these: whoever sends a command again means that one.
 fn last(state: &mut State, ctx: Ctx<'_>, named: &NamedJob) -> Result<(Uuid, Record), Error> {
-    let mut id = named.id;
+    let mut id = id_of(state, ctx, &commands::RESUME, &named.job, named.queue.as_deref())?;
     let mut found = find_own(state, ctx, &commands::RESUME, id, named.queue.as_deref())?.record;
     let mut seen = Vec::new();
     while let Ok(next) = Uuid::try_parse_ascii(found.text(Member::ContinuedBy)) {

@@ -1,17 +1,17 @@
 //! QADMIN.STATUS: the current or final state of a job.
 
-use qadmin_core::container::Container;
 use qadmin_core::error::{Error, JobError, ServerError};
 use qadmin_core::index::Ages;
 use qadmin_core::job::{Groups, Member, Record};
-use qadmin_core::kind::MessageKind;
-use qadmin_core::message_place::{IdKey, MessageKeys};
+use qadmin_core::message_place::MessageKeys;
 use qadmin_core::reply::Reply;
-use qadmin_core::request::{Status, commands};
+use qadmin_core::request::{Status, add_notice, commands};
 use uuid::Uuid;
 
 use super::queue::target::of_record;
-use super::{Answer, needs_commands};
+use super::short_id::id_of;
+use super::visible::{keys, message_keys};
+use super::{Answer, here, needs_commands};
 use crate::entry;
 use crate::index;
 use crate::record;
@@ -24,15 +24,17 @@ use crate::waiters::{WAITERS_MAX, WaitFor};
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Status) -> Result<Answer, Error> {
     entry::with(|state| {
-        let reply = show(state, ctx, request.id, request.queue.as_deref())?;
-        let is_live = state.registry.find_live(request.id).is_some();
+        let queue = request.queue.as_deref();
+        let id = id_of(state, ctx, &commands::STATUS, &request.job, queue)?;
+        let reply = show(state, ctx, id, queue)?;
+        let is_live = state.registry.find_live(id).is_some();
         match request.wait_ms {
             Some(wait_ms) if is_live && !ctx.flags().cannot_block() => {
                 if state.waiters.len() >= WAITERS_MAX {
                     return Err(JobError::TooManyWaiting { max: WAITERS_MAX }.into());
                 }
                 let client = block::block(ctx, wait_ms).ok_or(ServerError::Internal)?;
-                state.waiters.add(client, request.id, WaitFor::Status(request.format));
+                state.waiters.add(client, id, WaitFor::Status(request.format));
                 Ok(Answer::Later)
             }
             _ => Ok(Answer::Reply(reply, request.format)),
@@ -103,21 +105,6 @@ pub(super) fn find(state: &mut State, ctx: Ctx<'_>, id: Uuid, queue: Option<&[u8
     })
 }
 
-/// Returns the keys with the messages of a job's ids, by its record alone. Who may not read the
-/// messages may not see the sample of the job.
-pub(super) fn message_keys(record: &Record) -> Option<MessageKeys> {
-    let kind = MessageKind::parse(record.text(Member::MessageKind)).ok()?;
-    let is_set = record.text(Member::Container) == Container::SetOfIds.word().as_bytes();
-    let of = if is_set { IdKey::SortedSet } else { IdKey::List };
-    kind.spec().place.keys_of(record.text(Member::Queue), of)
-}
-
-/// The name of the queue and the keys of the other lists that the job examines.
-pub(super) fn keys<'a>(queue: &[u8], lists: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
-    let others = lists.filter(|key| *key != queue).map(<[u8]>::to_vec);
-    std::iter::once(queue.to_vec()).chain(others).collect()
-}
-
 /// What is known of a job.
 pub(super) struct FoundJob {
     pub(super) record: Record,
@@ -139,8 +126,10 @@ impl FoundJob {
     }
 
     /// The reply.
-    pub(super) fn map(self, ctx: Ctx<'_>) -> Reply {
+    pub(super) fn map(mut self, ctx: Ctx<'_>) -> Reply {
         let ages = self.ages(ctx);
+        let next = here(ctx).after_status(&self.record);
+        add_notice(&mut self.record, next);
         self.record.show(self.sample, self.groups, Ages::shown(ages))
     }
 

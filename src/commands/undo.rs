@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::queue::target::{accepted, depth_of_destination, not_taken, remember, start_of_set};
 use super::recorded::{begin, members, resent};
+use super::short_id::id_of;
 use super::status::find;
 use super::{Answer, check_starter};
 use crate::engine::Newcomer;
@@ -29,10 +30,11 @@ use crate::state::State;
 pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
     let caller = ctx.caller();
     check_starter(ctx, &caller, &commands::UNDO)?;
-    let digest = request.fingerprint(ctx.db());
     entry::with(|state| {
-        let record = find_record(state, ctx, &caller, request)?;
-        let undoable = Undoable::of(&record, request.job, ctx.db());
+        let undone = id_of(state, ctx, &commands::UNDO, &request.job, request.queue.as_deref())?;
+        let digest = request.fingerprint(ctx.db(), undone);
+        let record = find_record(state, ctx, &caller, undone, request.queue.as_deref())?;
+        let undoable = Undoable::of(&record, undone, ctx.db());
         // The job may have been undone by the undo that this same request started.
         if let Some(id) = request.id
             && let Some(known) = resent(state, ctx, id, record.text(Member::Queue), &digest)?
@@ -61,7 +63,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
             return Err(JobError::OutOfMemory.into());
         }
         state.room_for(ctx, Newcomer::Clear)?;
-        let journal = moved::key(record.text(Member::Queue), request.job, ctx.flags().cluster());
+        let journal = moved::key(record.text(Member::Queue), undone, ctx.flags().cluster());
         if !moved::exists(ctx, &RString::new(journal)) {
             return Err(undoable.unknown(&record, "its list qadmin:moved:<id> is gone"));
         }
@@ -88,6 +90,7 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
             messages,
             storage,
             reads_pickle: settings::now().pickle(),
+            sample_fields: settings::now().sample_fields().to_vec(),
         };
         let accepted = accepted(caller, request.id.unwrap_or_else(Uuid::new_v4), target, digest);
         let mut job = Job::new(request.start(accepted, queue, undoable.undoing)?);
@@ -99,14 +102,19 @@ pub(super) fn run(ctx: Ctx<'_>, request: &Undo) -> Result<Answer, Error> {
 }
 
 /// Returns the record of the job to undo, if the caller may see it.
-fn find_record(state: &mut State, ctx: Ctx<'_>, caller: &Caller, request: &Undo) -> Result<Record, Error> {
-    let queue = request.queue.as_deref();
-    let id = || request.job.to_string().into_bytes();
+fn find_record(
+    state: &mut State,
+    ctx: Ctx<'_>,
+    caller: &Caller,
+    undone: Uuid,
+    queue: Option<&[u8]>,
+) -> Result<Record, Error> {
+    let id = || undone.to_string().into_bytes();
     let unknown = || match ctx.flags().cluster() && queue.is_none() {
         true => Error::Job(JobError::NoJob { id: id(), give_queue: true }),
         false => Error::Undo(UndoError::Forgotten { id: id() }),
     };
-    let found = find(state, ctx, request.job, queue).ok_or_else(unknown)?;
+    let found = find(state, ctx, undone, queue).ok_or_else(unknown)?;
     if queue.is_some_and(|queue| queue != found.record.text(Member::Queue)) {
         return Err(unknown());
     }

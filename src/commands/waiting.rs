@@ -37,7 +37,7 @@ fn answer(ctx: Ctx<'_>, client: ClientId) {
         }
     });
     match answer.and_then(|answer| answer) {
-        Ok((reply, format)) => send(ctx, &reply, format),
+        Ok((reply, format)) => send(ctx, reply, format),
         Err(error) => reply::error(ctx, &error),
     }
 }

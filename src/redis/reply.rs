@@ -31,7 +31,7 @@ pub(crate) fn send(ctx: Ctx<'_>, reply: &Reply) {
             Reply::Text(bytes) => {
                 api!(RedisModule_ReplyWithStringBuffer(ctx.raw(), bytes.as_ptr().cast(), bytes.len()));
             }
-            Reply::Null => {
+            Reply::Null | Reply::NamedNull => {
                 api!(RedisModule_ReplyWithNull(ctx.raw()));
             }
         }

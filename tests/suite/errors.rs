@@ -74,28 +74,40 @@ fn every_syntax_error_says_what_would_be_right() {
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, OR, SAMPLE, FIELDS, \
-             BUST, NOCOUNT, INEXACT, PRIORITY, INDEX, AS, FORMAT",
+             BUST, NOCOUNT, INEXACT, PRIORITY, INDEX, AS, FORMAT, VERBOSE",
         ),
         (
             "CLEARJOB q TASK t ALL BUST",
             "ERR unknown keyword \"BUST\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, OR, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, PARK, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, PARK, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT, VERBOSE",
         ),
         (
             &format!("STATUS {ID} COUNT 1"),
-            "ERR unknown keyword \"COUNT\"; QADMIN.STATUS takes QUEUE, WAIT, FORMAT",
+            "ERR unknown keyword \"COUNT\"; QADMIN.STATUS takes QUEUE, WAIT, FORMAT, VERBOSE",
         ),
-        (&format!("CANCEL {ID} WAIT 1"), "ERR unknown keyword \"WAIT\"; QADMIN.CANCEL takes QUEUE, FORMAT"),
-        (&format!("PAUSE {ID} WAIT 1"), "ERR unknown keyword \"WAIT\"; QADMIN.PAUSE takes QUEUE, FORMAT"),
-        (&format!("RESUME {ID} RATE 1"), "ERR unknown keyword \"RATE\"; QADMIN.RESUME takes QUEUE, FORMAT"),
+        (
+            &format!("CANCEL {ID} WAIT 1"),
+            "ERR unknown keyword \"WAIT\"; QADMIN.CANCEL takes QUEUE, FORMAT, VERBOSE",
+        ),
+        (
+            &format!("PAUSE {ID} WAIT 1"),
+            "ERR unknown keyword \"WAIT\"; QADMIN.PAUSE takes QUEUE, FORMAT, VERBOSE",
+        ),
+        (
+            &format!("RESUME {ID} RATE 1"),
+            "ERR unknown keyword \"RATE\"; QADMIN.RESUME takes QUEUE, FORMAT, VERBOSE",
+        ),
         (
             &format!("THROTTLE {ID}"),
             "ERR give RATE n (messages removed per second, 0 = no limit), DUTY percent (0 = the value of \
              the setting), or both",
         ),
-        ("QUEUES celery", "ERR unknown keyword \"celery\"; QADMIN.QUEUES takes GLOB, FORMAT"),
+        ("QUEUES celery", "ERR unknown keyword \"celery\"; QADMIN.QUEUES takes GLOB, FORMAT, VERBOSE"),
         ("QUEUES GLOB", "ERR GLOB needs a value"),
-        ("JOBS celery", "ERR unknown keyword \"celery\"; QADMIN.JOBS takes QUEUE, COUNT, FORMAT"),
+        (
+            "JOBS celery",
+            "ERR unknown keyword \"celery\"; QADMIN.JOBS takes QUEUE, COUNT, KIND, STATUS, USER, FORMAT, VERBOSE",
+        ),
         ("PREVIEW q TASK", "ERR TASK needs a value"),
         ("PREVIEW q TASK t SAMPLE", "ERR SAMPLE needs a value"),
         ("PREVIEW q WHERE", "ERR WHERE needs a value"),
@@ -223,7 +235,7 @@ fn bytes_of_users_are_quoted_and_escaped() {
         (
             "JOBS xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
             "ERR unknown keyword \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\"; \
-             QADMIN.JOBS takes QUEUE, COUNT, FORMAT",
+             QADMIN.JOBS takes QUEUE, COUNT, KIND, STATUS, USER, FORMAT, VERBOSE",
         ),
     ]);
 }

@@ -55,7 +55,7 @@ fn preview_and_clear_agree_on_unread_bodies_with_the_same_words() {
 
     // Without the word INEXACT these matches are reported beside the count, with it they are included.
     for (word, matched) in [("", exact), (" INEXACT", exact + inexact)] {
-        let line = format!("QADMIN.PREVIEW celery REPOID 7 SAMPLE 100{word}");
+        let line = format!("QADMIN.PREVIEW celery REPOID 7 SAMPLE 100 FIELDS 2 repoid commitid{word}");
         // The counts are: a new one, a cached one, one of a job, and one of a job that is reused.
         let set = |conn: &mut Connection, name: &str, value: &str| {
             let _: () = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query(conn).expect("CONFIG SET");

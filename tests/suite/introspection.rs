@@ -117,18 +117,18 @@ fn command_docs_has_every_command_with_its_arguments() {
     let server = Server::start();
     let mut conn = server.conn();
     for (name, arguments) in [
-        ("preview", "queue filter sample fields bust nocount inexact priority index kind format"),
+        ("preview", "queue filter sample fields bust nocount inexact priority index kind format verbose"),
         (
             "clearjob",
-            "queue filter mode keep by limit rate expect tolerance destination front inexact dryrun confirm id actor reason priority index kind format",
+            "queue filter mode keep by limit rate expect tolerance destination front inexact dryrun confirm id actor reason priority index kind format verbose",
         ),
-        ("status", "job-id queue wait format"),
-        ("cancel", "target queue format"),
-        ("jobs", "queue count format"),
-        ("queues", "glob format"),
-        ("stats", "queue filter groupby top bust inexact priority index kind format"),
-        ("undo", "job-id queue confirm front dryrun id actor reason format"),
-        ("index", "action queue fields kind format"),
+        ("status", "job-id queue wait format verbose"),
+        ("cancel", "target queue format verbose"),
+        ("jobs", "queue count kind status user format verbose"),
+        ("queues", "glob format verbose"),
+        ("stats", "queue filter groupby top bust inexact priority index kind format verbose"),
+        ("undo", "job-id queue confirm front dryrun id actor reason format verbose"),
+        ("index", "action queue fields kind format verbose"),
         ("help", ""),
     ] {
         let reply = run(&mut conn, &format!("COMMAND DOCS qadmin.{name}")).expect("COMMAND DOCS");

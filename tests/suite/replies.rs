@@ -3,7 +3,10 @@
 //! Values that differ from run to run (ids, times, durations) are shown by their type, after a check that
 //! they have it.
 
+mod brief;
+mod filters;
 mod lists;
+mod next_step;
 mod preview;
 mod stats;
 mod status;
@@ -47,6 +50,7 @@ fn member(name: &str, value: &Value) -> String {
             "[us]".into()
         }
         (_, Value::Nil) => "null".into(),
+        ("notice", Value::BulkString(_)) => format!("{:?}", without_ids(&text(value))),
         (_, Value::Int(n)) => n.to_string(),
         (_, Value::BulkString(bytes)) => format!("{:?}", String::from_utf8_lossy(bytes)),
         ("other", Value::Array(_) | Value::Map(_)) => {
@@ -64,6 +68,14 @@ fn member(name: &str, value: &Value) -> String {
         }
         _ => panic!("{name} has no business in a reply: {value:?}"),
     }
+}
+
+/// Returns a notice with `[uuid]` for each id but [`ID`].
+fn without_ids(notice: &str) -> String {
+    let is_id =
+        |word: &str| word.len() == 36 && word != ID && word.bytes().filter(|b| *b == b'-').count() == 4;
+    let words: Vec<&str> = notice.split(' ').map(|word| if is_id(word) { "[uuid]" } else { word }).collect();
+    words.join(" ")
 }
 
 /// Returns a map reply as a snapshot shows it.
@@ -96,6 +108,10 @@ pub(crate) fn assert_same(resp: &Value, json: &str) {
             }
             Value::Int(n) => assert_eq!(*there, *n, "{name}"),
             Value::BulkString(_) if member(&name, &value).starts_with('[') => assert!(there.is_string()),
+            Value::BulkString(_) if name == "notice" => {
+                let there = there.as_str().unwrap_or_else(|| panic!("{name} is a text"));
+                assert_eq!(without_ids(there), without_ids(&text(&value)), "{name}");
+            }
             Value::BulkString(_) => assert_eq!(*there, text(&value), "{name}"),
             Value::Array(_) if name == "other" => assert_same(&value, &json_in_order(&value, there)),
             Value::Array(rows) => {
@@ -116,10 +132,11 @@ fn json_in_order(row: &Value, json: &serde_json::Value) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// Runs a command in RESP2, RESP3 and as JSON, and returns the content that all of them had.
+/// Runs a command in RESP2, RESP3 and as JSON, and returns the content that all of them have with VERBOSE.
 pub(crate) fn three(server: &Server, line: &str) -> String {
-    let resp2 = run(&mut server.conn(), line).expect(line);
-    let resp3 = run(&mut server.conn3(), line).expect(line);
+    let verbose = format!("{line} VERBOSE");
+    let resp2 = run(&mut server.conn(), &verbose).expect(line);
+    let resp3 = run(&mut server.conn3(), &verbose).expect(line);
     assert!(matches!(resp2, Value::Array(_)), "RESP2 has flat arrays");
     assert!(matches!(resp3, Value::Map(_)), "RESP3 has maps");
     assert_eq!(shown(&resp2), shown(&resp3), "{line}");
@@ -127,8 +144,19 @@ pub(crate) fn three(server: &Server, line: &str) -> String {
         let json = run(&mut conn, &format!("{line} FORMAT JSON")).expect(line);
         assert!(matches!(json, Value::BulkString(_)), "one bulk string");
         assert_same(&resp2, &text(&json));
+        let verbose = run(&mut conn, &format!("{verbose} FORMAT JSON")).expect(line);
+        assert_same(&resp2, &text(&verbose));
+        // Only members that are null are left out without VERBOSE; those that FIELDS names stay in the rows.
+        let brief = run(&mut conn, line).expect(line);
+        assert_eq!(shown(&brief), without_nulls(&shown(&resp2), line.contains(" FIELDS ")), "{line}");
     }
     shown(&resp2)
+}
+
+/// Returns what [`shown`] returned without the members that are null, but with those of rows if `keeps_rows`.
+fn without_nulls(shown: &str, keeps_rows: bool) -> String {
+    let is_kept = |line: &&str| !line.ends_with(": null") || (keeps_rows && line.starts_with("    "));
+    shown.lines().filter(is_kept).map(|line| format!("{line}\n")).collect()
 }
 
 /// Runs commands with no slice in between.

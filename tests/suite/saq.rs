@@ -108,7 +108,7 @@ fn jobs_are_counted_shown_grouped_listed_and_cleared_with_all_their_keys() {
     );
     let row = &preview.rows("sample")[0];
     assert_eq!((row.int("index"), row.text("id").as_str()), (450, "job-450"));
-    assert_eq!((row.text("kwargs").as_str(), row.int("enqueued")), (r#"{"n": 450}"#, 1_796_058_044_896));
+    assert_eq!((row.text("kwargs").as_str(), row.int("enqueued")), (r#"{"n":450}"#, 1_796_058_044_896));
     let stats = ask(&mut conn, &format!("QADMIN.STATS {QUEUE} GROUPBY 1 task AS saq"));
     assert_eq!(stats.int("matched"), 900, "{stats:?}");
     let queues = ask(&mut conn, "QADMIN.QUEUES");

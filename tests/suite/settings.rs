@@ -25,7 +25,7 @@ const TABLE: [(&str, i64, i64, i64); 12] = [
 const KIND: &str = "qadmin.default-kind";
 const PICKLE: &str = "qadmin.pickle";
 /// The settings that are texts.
-const TEXTS: [&str; 3] = ["qadmin.sep", "qadmin.priority-steps", "qadmin.index"];
+const TEXTS: [&str; 4] = ["qadmin.sep", "qadmin.priority-steps", "qadmin.index", "qadmin.sample-fields"];
 
 /// Returns the names and values of the numbers of `CONFIG GET qadmin.*`, sorted.
 fn all(conn: &mut Connection) -> Vec<(String, i64)> {

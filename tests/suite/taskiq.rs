@@ -90,8 +90,8 @@ fn messages_are_counted_shown_kept_moved_and_moved_back() {
     assert_eq!(
         rows.iter().map(shown).collect::<Vec<_>>(),
         [
-            (-1, "bad".into(), "[0]".into(), r#"{"commitid": "c0", "group": 0}"#.into()),
-            (-4, "bad".into(), "[3]".into(), r#"{"commitid": "c3", "group": 3}"#.into()),
+            (-1, "bad".into(), "[0]".into(), r#"{"commitid":"c0","group":0}"#.into()),
+            (-4, "bad".into(), "[3]".into(), r#"{"commitid":"c3","group":3}"#.into()),
         ]
     );
     let stats = ask(&mut conn, &format!("QADMIN.STATS {QUEUE} GROUPBY 1 task AS taskiq"));

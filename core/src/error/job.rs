@@ -13,6 +13,22 @@ pub enum JobError {
         /// Whether QUEUE is missing and could route the command to the cluster node that knows the job.
         give_queue: bool,
     },
+    /// There is no job whose id begins with these digits.
+    NoShort {
+        /// The short id.
+        short: String,
+        /// Whether QUEUE is missing and could route the command to the cluster node that knows the job.
+        give_queue: bool,
+    },
+    /// The ids of several jobs begin with these digits, or it was not found out whether those of others do.
+    Ambiguous {
+        /// The short id.
+        short: String,
+        /// Some of the jobs: id, queue and status.
+        jobs: Vec<(String, Vec<u8>, &'static str)>,
+        /// Whether there may be more jobs than these.
+        more: bool,
+    },
     /// The id that the caller chose belongs to a job with other arguments.
     IdInUse {
         /// The canonical id.
@@ -56,6 +72,27 @@ impl JobError {
                 Code::NoJob,
                 format!("no job with id {} on this node; give QUEUE with the job's queue", quote(id)),
             ),
+            Self::NoShort { short, give_queue: false } => {
+                (Code::NoJob, format!("no job has an id that begins with {short}; QADMIN.JOBS lists jobs"))
+            }
+            Self::NoShort { short, give_queue: true } => (
+                Code::NoJob,
+                format!(
+                    "no job on this node has an id that begins with {short}; give QUEUE with the job's queue"
+                ),
+            ),
+            Self::Ambiguous { short, jobs, more } => {
+                let jobs: Vec<String> = jobs
+                    .iter()
+                    .map(|(id, queue, status)| format!("{id} ({} {status})", quote(queue)))
+                    .collect();
+                let more = if *more { ", and perhaps others" } else { "" };
+                let text = format!(
+                    "{short} is the beginning of the ids of several jobs, give more digits of one: {}{more}",
+                    jobs.join(", ")
+                );
+                (Code::Ambiguous, text)
+            }
             Self::IdInUse { id } => {
                 (Code::Err, format!("ID {id} belongs to a job with other arguments; choose another ID"))
             }

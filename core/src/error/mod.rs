@@ -45,6 +45,8 @@ pub enum Code {
     CrossSlot,
     /// The job id is unknown or was forgotten.
     NoJob,
+    /// Several jobs have ids that begin with the short id.
+    Ambiguous,
     /// As many jobs as the setting `max-jobs` allows are unfinished.
     TooManyJobs,
     /// The key holds a type that the command does not work on.
@@ -69,6 +71,7 @@ impl Code {
             Self::Expect => "EXPECT",
             Self::CrossSlot => "CROSSSLOT",
             Self::NoJob => "NOJOB",
+            Self::Ambiguous => "AMBIGUOUS",
             Self::TooManyJobs => "TOOMANYJOBS",
             Self::WrongType => "WRONGTYPE",
             Self::NoPerm => "NOPERM",

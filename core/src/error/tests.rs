@@ -120,6 +120,12 @@ one_of_each! {
     }
     Job(JobError) {
         NoJob { .. } => JobError::NoJob { id: got(), give_queue: true };
+        NoShort { .. } => JobError::NoShort { short: "6f1c".to_owned(), give_queue: true };
+        Ambiguous { .. } => JobError::Ambiguous {
+            short: "6f1c".to_owned(),
+            jobs: vec![(id(), got(), "running"), (id(), got(), "completed")],
+            more: true
+        };
         OutOfMemory => JobError::OutOfMemory;
         TooManyJobs { .. } => JobError::TooManyJobs { live: 16, max_jobs: 16 };
         TooManyPreviews { .. } => JobError::TooManyPreviews { live: 8, limit: 8, max_jobs: 16 };
@@ -207,6 +213,11 @@ fn every_error_stays_short_however_long_the_users_bytes_are() {
     let errors = [
         Error::Request(RequestError::ConfirmOther { queue: long.clone(), got: long.clone() }),
         Error::Job(JobError::NoJob { id: long.clone(), give_queue: true }),
+        Error::Job(JobError::Ambiguous {
+            short: id(),
+            jobs: vec![(id(), long[..80].to_vec(), "interrupted"); 2],
+            more: true,
+        }),
         crate::settings::parse_load_args(&[&long]).expect_err("no setting has this name"),
     ];
     for error in errors {
@@ -245,6 +256,22 @@ fn errors_about_jobs_and_counts_read_as_documented() {
         (
             Error::Job(JobError::NoJob { id: b"x".to_vec(), give_queue: true }),
             r#"NOJOB no job with id "x" on this node; give QUEUE with the job's queue"#,
+        ),
+        (
+            Error::Job(JobError::NoShort { short: "6f1c".to_owned(), give_queue: false }),
+            "NOJOB no job has an id that begins with 6f1c; QADMIN.JOBS lists jobs",
+        ),
+        (
+            Error::Job(JobError::NoShort { short: "6f1c".to_owned(), give_queue: true }),
+            "NOJOB no job on this node has an id that begins with 6f1c; give QUEUE with the job's queue",
+        ),
+        (
+            Error::Job(JobError::Ambiguous {
+                short: "6f1c".to_owned(),
+                jobs: vec![(id(), b"a b".to_vec(), "running"), (id(), b"q".to_vec(), "failed")],
+                more: false,
+            }),
+            r#"AMBIGUOUS 6f1c is the beginning of the ids of several jobs, give more digits of one: 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 ("a b" running), 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 ("q" failed)"#,
         ),
         (
             Error::Job(JobError::TooManyJobs { live: 16, max_jobs: 16 }),

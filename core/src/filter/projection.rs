@@ -1,7 +1,7 @@
 //! Shows the fields of a message in the row of a sample.
 
 use super::grouping::{group_values, push_value};
-use super::shown::{COMPOUND_MAX, TEXT_MAX, plain};
+use super::shown::{COMPOUND_MAX, TEXT_MAX, compact, plain};
 use super::uuid;
 use super::value::Seen;
 use super::wrapped::{self, Wrapped};
@@ -24,6 +24,8 @@ pub struct Projection {
     arrivals: Vec<(usize, ArrivalField)>,
     /// When the message of the next row arrived, if that is known.
     placed: Option<Placed>,
+    /// Whether the command named the fields, so that rows show the absent ones, too.
+    named: bool,
     reader: Reader,
 }
 
@@ -59,7 +61,7 @@ impl Projection {
         let arrivals =
             fields.iter().enumerate().filter_map(|(at, field)| Some((at, field.arrival()?))).collect();
         let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
-        Ok(Self { fields, arrivals, placed: None, reader })
+        Ok(Self { fields, arrivals, placed: None, named: false, reader })
     }
 
     /// Returns the first field that shows when messages arrived.
@@ -86,6 +88,12 @@ impl Projection {
         Self { reader: self.reader.pickle(reads), ..self }
     }
 
+    /// The same for fields that the command named: rows show those that a message lacks as [`Reply::NamedNull`].
+    #[must_use]
+    pub fn named(self) -> Self {
+        Self { named: true, ..self }
+    }
+
     /// Returns the work for the last row, in steps. To make the row, the message was read once more.
     #[must_use]
     pub fn work(&self, message: &[u8]) -> usize {
@@ -93,7 +101,8 @@ impl Projection {
     }
 
     /// Returns the members of one row. Integers that fit 64 bits are shown as integers, other scalars as
-    /// text, and arrays and objects as JSON text. Absent, null and unreadable values are shown as null.
+    /// text, and arrays and objects as compact JSON text. Absent, null and unreadable values are [`Reply::Null`] or, if the
+    /// command named the fields, [`Reply::NamedNull`].
     pub fn row(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         let wants_body = |reader: &Reader| (0..self.fields.len()).any(|at| reader.in_body(at));
         if self.reader.envelope(message) && wants_body(&self.reader) && !self.reader.open_body(message) {
@@ -107,6 +116,7 @@ impl Projection {
                 FieldValue::Absent => Reply::Null,
                 FieldValue::Unknown => self.arrival(at),
             };
+            let value = if self.named && value == Reply::Null { Reply::NamedNull } else { value };
             (name.clone(), value)
         });
         values.collect()
@@ -154,7 +164,7 @@ fn as_written(raw: &[u8], kind: FieldType) -> Reply {
         Shape::Number => integer(raw).map_or_else(|| plain(raw, TEXT_MAX), Reply::Int),
         Shape::Bool => plain(raw, TEXT_MAX),
         Shape::Compound if raw.starts_with(b"{") => show_object(raw),
-        Shape::Compound => plain(raw, COMPOUND_MAX),
+        Shape::Compound => compact(raw, COMPOUND_MAX),
     }
 }
 
@@ -165,7 +175,7 @@ fn show_object(raw: &[u8]) -> Reply {
         Some(Wrapped::Bool(is)) => Reply::text(if is { &b"true"[..] } else { b"false" }),
         Some(Wrapped::Text(text) | Wrapped::Time(text)) => plain(text, TEXT_MAX),
         Some(Wrapped::Uuid(uuid)) => Reply::text(uuid::text(uuid)),
-        Some(Wrapped::Opaque) | None => plain(raw, COMPOUND_MAX),
+        Some(Wrapped::Opaque) | None => compact(raw, COMPOUND_MAX),
     }
 }
 

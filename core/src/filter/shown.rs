@@ -16,3 +16,54 @@ pub(super) fn plain(raw: &[u8], max: usize) -> Reply {
     cut(&mut text, max);
     Reply::Text(text.into_bytes())
 }
+
+/// Returns an array or an object of JSON without the white space between its parts, cut to at most `max` bytes.
+pub(super) fn compact(raw: &[u8], max: usize) -> Reply {
+    let mut text = Vec::with_capacity(raw.len().min(max + 4));
+    let (mut inside, mut escaped) = (false, false);
+    for &byte in raw {
+        if text.len() >= max + 4 {
+            break;
+        }
+        match (inside, byte) {
+            (false, b' ' | b'\t' | b'\n' | b'\r') => continue,
+            (true, b'\\') if !escaped => escaped = true,
+            (_, b'"') if !escaped => inside = !inside,
+            _ => escaped = false,
+        }
+        text.push(byte);
+    }
+    plain(&text, max)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn compacted(raw: &str, max: usize) -> String {
+        match compact(raw.as_bytes(), max) {
+            Reply::Text(text) => String::from_utf8(text).expect("it was a text"),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn white_space_of_strings_stays() {
+        let raw = "{ \"a b\" : [ 1 ,\r\n\t2 ] , \"c\\\" d\\\\\" : \" \\\\\" , \"\" : { } }";
+        assert_eq!(compacted(raw, 256), "{\"a b\":[1,2],\"c\\\" d\\\\\":\" \\\\\",\"\":{}}");
+        assert!(compacted(&format!("[{}1]", " ".repeat(10_000)), 256) == "[1]");
+        let cut = compacted(&format!("[{}1]", "1, ".repeat(10_000)), 256);
+        assert!(cut.starts_with("[1,1,1,") && cut.len() <= 256 + 3, "{cut}");
+    }
+
+    proptest! {
+        #[test]
+        fn compact_text_means_the_same(keys in prop::collection::vec(".{0,6}", 0..5), n: i32) {
+            let value = serde_json::json!({"keys": keys, "n": [n, {"a": null}]});
+            let pretty = serde_json::to_string_pretty(&value).expect("JSON");
+            prop_assert_eq!(compacted(&pretty, 100_000), serde_json::to_string(&value).expect("JSON"));
+        }
+    }
+}

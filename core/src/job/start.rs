@@ -168,7 +168,8 @@ impl Start {
     #[must_use]
     pub fn counting(kind: JobKind, accepted: Accepted, filter: Filter, projection: Projection) -> Self {
         let Accepted { id, target, digest, user, client, now_ms, now_ns } = accepted;
-        let JobTarget { db, queue, priority, lists, messages, storage, reads_pickle } = target;
+        let JobTarget { db, queue, priority, lists, messages, storage, reads_pickle, sample_fields: _ } =
+            target;
         Self {
             id,
             kind,
@@ -235,6 +236,7 @@ pub(super) mod tests {
                 messages: MessageKind::Celery,
                 storage: Storage::Lists,
                 reads_pickle: true,
+                sample_fields: Vec::new(),
             },
             digest: [0; 32],
             user: None,

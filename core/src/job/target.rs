@@ -85,6 +85,9 @@ pub struct JobTarget {
     pub storage: Storage,
     /// Whether pickled bodies are read, as the setting `pickle` was.
     pub reads_pickle: bool,
+    /// The fields of a row of a sample unless the command names others, as the setting `sample-fields` was. Empty: those
+    /// of the kind.
+    pub sample_fields: Vec<Vec<u8>>,
 }
 
 impl JobTarget {
@@ -118,6 +121,7 @@ impl JobTarget {
             + self.keys().map(<[u8]>::len).sum::<usize>()
             + self.index().map_or(0, <[u8]>::len)
             + self.storage.message_keys().map_or(0, MessageKeys::bytes)
+            + self.sample_fields.iter().map(Vec::len).sum::<usize>()
     }
 
     /// What a reader of any reply about unacknowledged messages should know; `None` for others.
@@ -131,9 +135,14 @@ impl JobTarget {
     /// Returns the fields that a sample of such messages shows unless the command names others.
     ///
     /// # Errors
-    /// No error that a caller can cause: the table of kinds names fields that exist.
+    /// No error that a caller can cause: the setting and the table of kinds name fields that exist.
     pub fn default_projection(&self) -> Result<Projection, Error> {
-        Projection::of(self.messages, self.messages.spec().sample)
+        // An id is not a message: it has none of the fields.
+        if self.sample_fields.is_empty() || self.messages == MessageKind::Ids {
+            return Projection::of(self.messages, self.messages.spec().sample);
+        }
+        let names: Vec<&[u8]> = self.sample_fields.iter().map(Vec::as_slice).collect();
+        Projection::of(self.messages, &names)
     }
 }
 
@@ -155,6 +164,7 @@ mod tests {
                 Storage::Unacked(IndexStart { index: b"q_index".to_vec(), entries, bound: None })
             }),
             reads_pickle: true,
+            sample_fields: Vec::new(),
         }
     }
 

@@ -21,7 +21,7 @@ fn value(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Int(n) if n.unsigned_abs() > EXACT_MAX => text(&n.to_string(), out),
         Reply::Int(n) => out.extend_from_slice(n.to_string().as_bytes()),
         Reply::Text(bytes) => text(&String::from_utf8_lossy(bytes), out),
-        Reply::Null => out.extend_from_slice(b"null"),
+        Reply::Null | Reply::NamedNull => out.extend_from_slice(b"null"),
     }
 }
 

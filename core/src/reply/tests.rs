@@ -80,3 +80,27 @@ proptest! {
         prop_assert!(serde_json::from_slice::<serde_json::Value>(&json).is_ok());
     }
 }
+
+#[test]
+fn only_null_members_of_maps_are_left_out() {
+    let mut reply = Reply::map()
+        .with("zero", 0_i64)
+        .with("off", false)
+        .with("empty", "")
+        .with("none", None::<i64>)
+        .with("values", vec![Reply::Null, Reply::Int(1)])
+        .with("named", Reply::NamedNull)
+        .with("rows", vec![Reply::map().with("a", None::<i64>).with("b", Reply::NamedNull).build()])
+        .with("map", Reply::map().with("inside", None::<&str>))
+        .build();
+    let before = reply.to_json();
+    reply.leave_out_nulls();
+    assert_eq!(
+        json(reply.clone()),
+        r#"{"zero":0,"off":0,"empty":"","values":[null,1],"named":null,"rows":[{"b":null}],"map":{}}"#
+    );
+    let again = reply.clone();
+    reply.leave_out_nulls();
+    assert_eq!(reply, again);
+    assert!(String::from_utf8_lossy(&before).contains(r#""none":null"#));
+}

@@ -1,18 +1,16 @@
-//! `QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT RESP|JSON]`
-
-use uuid::Uuid;
+//! `QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT RESP|JSON] [VERBOSE]`
 
 use super::job_options::JobOptions;
-use super::options::job_id;
+use super::options::job_name;
 use super::spec::CommandSpec;
-use super::{Format, Request, commands};
+use super::{Format, JobName, Request, commands};
 use crate::error::Error;
 
 /// Which jobs to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// The job with this id.
-    One(Uuid),
+    /// This job.
+    One(JobName),
     /// All live jobs; with QUEUE all live jobs of that queue.
     All,
 }
@@ -34,7 +32,7 @@ impl Request for Cancel {
     fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
         let JobOptions { target, queue, format, .. } = JobOptions::parse(Self::COMMAND, args)?;
         let target =
-            if target.eq_ignore_ascii_case(b"ALL") { Target::All } else { Target::One(job_id(target)?) };
+            if target.eq_ignore_ascii_case(b"ALL") { Target::All } else { Target::One(job_name(target)?) };
         Ok(Self { target, queue, format })
     }
 }

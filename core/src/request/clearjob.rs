@@ -1,6 +1,6 @@
 //! `QADMIN.CLEARJOB queue filter [ALL|KEEPONE] [KEEP OLDEST|NEWEST] [BY [n] field...] [LIMIT n] [RATE n]
 //! [EXPECT n] [TOLERANCE percent] [TO key | PARK] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text]
-//! [PRIORITY ALL|step] [INDEX key] [AS kind] [FORMAT RESP|JSON]`
+//! [PRIORITY ALL|step] [INDEX key] [AS kind] [FORMAT RESP|JSON] [VERBOSE]`
 
 use uuid::Uuid;
 

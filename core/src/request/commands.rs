@@ -38,6 +38,7 @@ pub static PREVIEW: CommandSpec = CommandSpec {
         INDEX_KEY,
         AS,
         FORMAT,
+        VERBOSE,
     ],
 };
 
@@ -75,6 +76,7 @@ pub static CLEARJOB: CommandSpec = CommandSpec {
         INDEX_KEY,
         AS,
         FORMAT,
+        VERBOSE,
     ],
 };
 
@@ -101,6 +103,7 @@ pub static UNDO: CommandSpec = CommandSpec {
         Arg::new("actor", ArgKind::String).token("ACTOR").optional().shown("name"),
         Arg::new("reason", ArgKind::String).token("REASON").optional().shown("text"),
         FORMAT,
+        VERBOSE,
     ],
 };
 
@@ -120,6 +123,7 @@ pub static STATUS: CommandSpec = CommandSpec {
         QUEUE,
         Arg::new("wait", ArgKind::Integer).token("WAIT").optional().shown("ms"),
         FORMAT,
+        VERBOSE,
     ],
 };
 
@@ -134,7 +138,7 @@ pub static CANCEL: CommandSpec = CommandSpec {
     categories: &["write", "dangerous", "qadmin"],
     keys: Keys::OptionalQueue,
     fixed: 1,
-    args: &[Arg::new("target", ArgKind::OneOf(TARGETS)), QUEUE, FORMAT],
+    args: &[Arg::new("target", ArgKind::OneOf(TARGETS)), QUEUE, FORMAT, VERBOSE],
 };
 
 /// QADMIN.PAUSE
@@ -148,7 +152,7 @@ pub static PAUSE: CommandSpec = CommandSpec {
     categories: &["write", "dangerous", "qadmin"],
     keys: Keys::OptionalQueue,
     fixed: 1,
-    args: &[Arg::new("job-id", ArgKind::String), QUEUE, FORMAT],
+    args: &[Arg::new("job-id", ArgKind::String), QUEUE, FORMAT, VERBOSE],
 };
 
 /// QADMIN.RESUME
@@ -163,7 +167,7 @@ pub static RESUME: CommandSpec = CommandSpec {
     categories: &["write", "dangerous", "qadmin"],
     keys: Keys::OptionalQueue,
     fixed: 1,
-    args: &[Arg::new("job-id", ArgKind::String), QUEUE, FORMAT],
+    args: &[Arg::new("job-id", ArgKind::String), QUEUE, FORMAT, VERBOSE],
 };
 
 /// QADMIN.THROTTLE
@@ -183,6 +187,7 @@ pub static THROTTLE: CommandSpec = CommandSpec {
         Arg::new("duty", ArgKind::Integer).token("DUTY").optional().shown("percent"),
         QUEUE,
         FORMAT,
+        VERBOSE,
     ],
 };
 
@@ -197,7 +202,15 @@ pub static JOBS: CommandSpec = CommandSpec {
     categories: &["read", "qadmin"],
     keys: Keys::OptionalQueue,
     fixed: 0,
-    args: &[QUEUE, Arg::new("count", ArgKind::Integer).token("COUNT").optional().shown("n"), FORMAT],
+    args: &[
+        QUEUE,
+        Arg::new("count", ArgKind::Integer).token("COUNT").optional().shown("n"),
+        Arg::new("kind", ArgKind::OneOf(JOB_KINDS)).token("KIND").optional(),
+        Arg::new("status", ArgKind::OneOf(STATUSES)).token("STATUS").optional(),
+        Arg::new("user", ArgKind::String).token("USER").optional().shown("name"),
+        FORMAT,
+        VERBOSE,
+    ],
 };
 
 /// QADMIN.QUEUES
@@ -213,7 +226,7 @@ pub static QUEUES: CommandSpec = CommandSpec {
     categories: &["read", "qadmin"],
     keys: Keys::None,
     fixed: 0,
-    args: &[Arg::new("glob", ArgKind::Pattern).token("GLOB").optional().shown("pattern"), FORMAT],
+    args: &[Arg::new("glob", ArgKind::Pattern).token("GLOB").optional().shown("pattern"), FORMAT, VERBOSE],
 };
 
 /// QADMIN.STATS
@@ -239,6 +252,7 @@ pub static STATS: CommandSpec = CommandSpec {
         INDEX_KEY,
         AS,
         FORMAT,
+        VERBOSE,
     ],
 };
 
@@ -261,6 +275,7 @@ pub static INDEX: CommandSpec = CommandSpec {
         Arg::new("fields", ArgKind::Block(FIELDS)).token("FIELDS").optional(),
         AS,
         FORMAT,
+        VERBOSE,
     ],
 };
 
@@ -417,3 +432,25 @@ const FORMAT: Arg =
     Arg::new("format", ArgKind::OneOf(&[Arg::word("resp", "RESP"), Arg::word("json", "JSON")]))
         .token("FORMAT")
         .optional();
+
+// Leaves null members in a reply of RESP.
+const VERBOSE: Arg = Arg::word("verbose", "VERBOSE").optional();
+
+const JOB_KINDS: &[Arg] = &[
+    Arg::word("preview", "PREVIEW"),
+    Arg::word("clear", "CLEAR"),
+    Arg::word("stats", "STATS"),
+    Arg::word("undo", "UNDO"),
+];
+
+const STATUSES: &[Arg] = &[
+    Arg::word("live", "LIVE"),
+    Arg::word("ended", "ENDED"),
+    Arg::word("pending", "PENDING"),
+    Arg::word("running", "RUNNING"),
+    Arg::word("paused", "PAUSED"),
+    Arg::word("completed", "COMPLETED"),
+    Arg::word("cancelled", "CANCELLED"),
+    Arg::word("failed", "FAILED"),
+    Arg::word("interrupted", "INTERRUPTED"),
+];

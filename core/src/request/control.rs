@@ -1,18 +1,16 @@
-//! `QADMIN.PAUSE job-id`, `QADMIN.RESUME job-id`, each with `[QUEUE queue] [FORMAT RESP|JSON]`
-
-use uuid::Uuid;
+//! `QADMIN.PAUSE job-id`, `QADMIN.RESUME job-id`, each with `[QUEUE queue] [FORMAT RESP|JSON] [VERBOSE]`
 
 use super::job_options::JobOptions;
-use super::options::job_id;
+use super::options::job_name;
 use super::spec::CommandSpec;
-use super::{Format, Request, commands};
+use super::{Format, JobName, Request, commands};
 use crate::error::Error;
 
 /// A request with the id of a job and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedJob {
-    /// The id of the job.
-    pub id: Uuid,
+    /// The job.
+    pub job: JobName,
     /// The job's queue, which leads to the cluster node that runs it.
     pub queue: Option<Vec<u8>>,
     /// The format of the reply.
@@ -22,7 +20,7 @@ pub struct NamedJob {
 impl NamedJob {
     fn parse(command: &'static CommandSpec, args: &[&[u8]]) -> Result<Self, Error> {
         let JobOptions { target, queue, format, .. } = JobOptions::parse(command, args)?;
-        Ok(Self { id: job_id(target)?, queue, format })
+        Ok(Self { job: job_name(target)?, queue, format })
     }
 }
 

@@ -61,12 +61,14 @@ impl Digest {
 
 /// Returns the key under which a count of a preview is cached and a live preview is joined. It tells apart logical
 /// databases, the lists of the queue, the message kind, the canonical text of the filter, whether matches that are
-/// known by the texts of their sender alone count, and whether pickled bodies are read.
+/// known by the texts of their sender alone count, whether pickled bodies are read, and the default fields of rows.
 #[must_use]
 pub(super) fn preview_key(target: &JobTarget, canonical_filter: &[u8], inexact: bool) -> [u8; 32] {
     let kind = target.messages.spec().name.as_bytes();
     let digest = Digest::new("preview").int(target.db).lists(&target.lists);
-    digest.bytes(kind).bytes(canonical_filter).flag(inexact).flag(target.reads_pickle).finish()
+    let digest = digest.bytes(kind).bytes(canonical_filter).flag(inexact).flag(target.reads_pickle);
+    // Live and remembered jobs keep their rows as they are shown.
+    target.sample_fields.iter().fold(digest, |digest, name| digest.bytes(name)).finish()
 }
 
 /// Returns the same for unacknowledged messages, in the order of that index.

@@ -1,5 +1,5 @@
 //! `QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field ...] [AS kind]
-//! [FORMAT RESP|JSON]`
+//! [FORMAT RESP|JSON] [VERBOSE]`
 
 use super::options::{Options, queue_name};
 use super::spec::{CommandSpec, syntax};
@@ -75,8 +75,11 @@ impl Request for Index {
                     let want = options.count("FIELDS", 1, INDEX_FIELDS_MAX)?;
                     fields = options.values("FIELDS", want)?.into_iter().map(<[u8]>::to_vec).collect();
                 }
-                "FORMAT" => format = Format::parse(&mut options.args)?,
-                other => return Err(options.unknown(other.as_bytes())),
+                other => {
+                    if !format.accept(other, &mut options.args)? {
+                        return Err(options.unknown(other.as_bytes()));
+                    }
+                }
             }
         }
         if kind.is_some() && action != "CREATE" {

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::job_name::JobName;
 use super::spec::{CommandSpec, show, syntax};
 use crate::args::Args;
 use crate::error::{Error, JobError, RequestError};
@@ -97,7 +98,7 @@ pub(super) fn parse_uuid(text: &[u8]) -> Option<Uuid> {
     Uuid::try_parse_ascii(text).ok()
 }
 
-/// Reads the id of a job. A text that cannot be an id is an id that no job has.
-pub(super) fn job_id(text: &[u8]) -> Result<Uuid, Error> {
-    parse_uuid(text).ok_or_else(|| Error::Job(JobError::NoJob { id: text.to_vec(), give_queue: false }))
+/// Reads the name of a job. A text that cannot be the beginning of an id names no job.
+pub(super) fn job_name(text: &[u8]) -> Result<JobName, Error> {
+    JobName::parse(text).ok_or_else(|| Error::Job(JobError::NoJob { id: text.to_vec(), give_queue: false }))
 }

@@ -1,5 +1,5 @@
 //! `QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field ...] [BUST] [NOCOUNT] [INEXACT]
-//! [PRIORITY ALL|step] [INDEX key] [AS kind] [FORMAT RESP|JSON]`
+//! [PRIORITY ALL|step] [INDEX key] [AS kind] [FORMAT RESP|JSON] [VERBOSE]`
 
 use super::options::Options;
 use super::spec::CommandSpec;
@@ -7,7 +7,6 @@ use super::{CountRequest, Request, SampleOptions, TargetOptions, commands, previ
 use crate::error::Error;
 use crate::filter::{FIELDS_MAX, Filter, FilterBuilder, Projection};
 use crate::job::{Accepted, ClearOptions, JobKind, JobTarget, Start};
-use crate::kind::MessageKind;
 
 /// Rows of a sample without SAMPLE.
 pub const SAMPLE_DEFAULT: usize = 20;
@@ -35,14 +34,17 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Returns what rows of the sample show for messages of a kind.
+    /// Returns what rows of the sample show for the messages of a target.
     ///
     /// # Errors
     /// What is wrong with the names in FIELDS, as [`Projection::of`] says.
-    pub fn projection(&self, kind: MessageKind) -> Result<Projection, Error> {
+    pub fn projection(&self, target: &JobTarget) -> Result<Projection, Error> {
         match &self.fields {
-            None => Projection::of(kind, kind.spec().sample),
-            Some(fields) => Projection::of(kind, &fields.iter().map(Vec::as_slice).collect::<Vec<_>>()),
+            None => target.default_projection(),
+            Some(fields) => {
+                let names: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
+                Projection::of(target.messages, &names).map(Projection::named)
+            }
         }
     }
 }
@@ -75,7 +77,7 @@ impl CountRequest for Preview {
     }
 
     fn start(&self, accepted: Accepted) -> Result<Start, Error> {
-        let projection = self.projection(accepted.target.messages)?;
+        let projection = self.projection(&accepted.target)?;
         Ok(Start {
             fields: self.fields.clone(),
             sample: self.sample,

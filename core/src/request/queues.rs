@@ -1,4 +1,4 @@
-//! `QADMIN.QUEUES [GLOB pattern] [FORMAT RESP|JSON]`
+//! `QADMIN.QUEUES [GLOB pattern] [FORMAT RESP|JSON] [VERBOSE]`
 
 use super::options::Options;
 use super::spec::CommandSpec;
@@ -32,8 +32,11 @@ impl Request for Queues {
         while let Some(keyword) = options.keyword()? {
             match keyword {
                 "GLOB" => pattern = Some(parse_pattern(options.args.value("GLOB")?)?),
-                "FORMAT" => format = Format::parse(&mut options.args)?,
-                other => return Err(options.unknown(other.as_bytes())),
+                other => {
+                    if !format.accept(other, &mut options.args)? {
+                        return Err(options.unknown(other.as_bytes()));
+                    }
+                }
             }
         }
         Ok(Self { pattern, format })

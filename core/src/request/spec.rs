@@ -186,6 +186,13 @@ impl CommandSpec {
         found
     }
 
+    /// Returns whether no value follows this keyword, which is one of [`Self::keywords`].
+    #[must_use]
+    pub fn is_alone(&self, keyword: &str) -> bool {
+        let options = &self.args[self.fixed..];
+        options.iter().any(|arg| arg.token == Some(keyword) && matches!(arg.kind, ArgKind::PureToken))
+    }
+
     /// The keyword that `arg` is, in any case of its letters, as the table spells it.
     #[must_use]
     pub fn keyword(&self, arg: &[u8]) -> Option<&'static str> {

@@ -1,5 +1,5 @@
 //! `QADMIN.STATS queue [filter] GROUPBY n field ... [TOP n] [BUST] [INEXACT] [PRIORITY ALL|step] [INDEX key]
-//! [AS kind] [FORMAT RESP|JSON]`
+//! [AS kind] [FORMAT RESP|JSON] [VERBOSE]`
 
 use super::digest::Digest;
 use super::options::Options;

@@ -1,18 +1,16 @@
-//! `QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT RESP|JSON]`
-
-use uuid::Uuid;
+//! `QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT RESP|JSON] [VERBOSE]`
 
 use super::job_options::JobOptions;
-use super::options::job_id;
+use super::options::job_name;
 use super::spec::CommandSpec;
-use super::{Format, Request, commands};
+use super::{Format, JobName, Request, commands};
 use crate::error::Error;
 
 /// Shows a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The id of the job.
-    pub id: Uuid,
+    /// The job.
+    pub job: JobName,
     /// The job's queue, which leads to the cluster node that runs it.
     pub queue: Option<Vec<u8>>,
     /// How long to wait for the job's end, in milliseconds, 0 = without a limit; `None`: not at all.
@@ -26,6 +24,6 @@ impl Request for Status {
 
     fn parse(args: &[&[u8]], _now_ms: i64) -> Result<Self, Error> {
         let JobOptions { target, queue, wait_ms, format, .. } = JobOptions::parse(Self::COMMAND, args)?;
-        Ok(Self { id: job_id(target)?, queue, wait_ms, format })
+        Ok(Self { job: job_name(target)?, queue, wait_ms, format })
     }
 }

@@ -1,5 +1,5 @@
 //! The queue that a command is about and the options that describe its messages: `[PRIORITY ALL|step] [INDEX key]
-//! [AS kind] [FORMAT RESP|JSON]`, which PREVIEW, STATS and CLEARJOB share.
+//! [AS kind] [FORMAT RESP|JSON] [VERBOSE]`, which PREVIEW, STATS and CLEARJOB share.
 
 use super::Format;
 use super::options::{Options, key_name, queue_name};
@@ -38,8 +38,11 @@ impl TargetOptions {
             "PRIORITY" => self.priority = Some(Priority::parse(args.value("PRIORITY")?)?),
             "INDEX" => self.index = Some(key_name("INDEX", args.value("INDEX")?)?),
             "AS" => self.kind = Some(MessageKind::parse(args.value("AS")?)?),
-            "FORMAT" => self.format = Format::parse(args)?,
-            other => return Err(options.unknown(other.as_bytes())),
+            other => {
+                if !self.format.accept(other, args)? {
+                    return Err(options.unknown(other.as_bytes()));
+                }
+            }
         }
         Ok(())
     }

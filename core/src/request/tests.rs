@@ -42,6 +42,7 @@ fn target(queue: &[u8]) -> JobTarget {
         messages: MessageKind::Celery,
         storage: crate::job::Storage::Lists,
         reads_pickle: true,
+        sample_fields: Vec::new(),
     }
 }
 

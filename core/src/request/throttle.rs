@@ -1,18 +1,16 @@
-//! `QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT RESP|JSON]`
-
-use uuid::Uuid;
+//! `QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT RESP|JSON] [VERBOSE]`
 
 use super::job_options::JobOptions;
-use super::options::job_id;
+use super::options::job_name;
 use super::spec::CommandSpec;
-use super::{Format, Request, commands};
+use super::{Format, JobName, Request, commands};
 use crate::error::{Error, RequestError};
 
 /// Changes the speed of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Throttle {
-    /// The id of the job.
-    pub id: Uuid,
+    /// The job.
+    pub job: JobName,
     /// Most messages that it removes per second, 0 = any number; `None`: unchanged.
     pub rate: Option<u64>,
     /// Percent of the main thread while other clients are active, 0 = as the setting says; `None`: unchanged.
@@ -31,6 +29,6 @@ impl Request for Throttle {
         if rate.is_none() && duty.is_none() {
             return Err(RequestError::NoThrottle.into());
         }
-        Ok(Self { id: job_id(target)?, rate, duty, queue, format })
+        Ok(Self { job: job_name(target)?, rate, duty, queue, format })
     }
 }

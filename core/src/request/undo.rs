@@ -1,14 +1,14 @@
 //! `QADMIN.UNDO job-id [QUEUE queue] [CONFIRM list] [FRONT] [DRYRUN] [ID uuid] [ACTOR name] [REASON text]
-//! [FORMAT RESP|JSON]`
+//! [FORMAT RESP|JSON] [VERBOSE]`
 
 use uuid::Uuid;
 
 use super::clearjob::{ACTOR_MAX, REASON_MAX, parse_id, parse_text};
 use super::digest::Digest;
-use super::options::{Options, job_id, queue_name};
+use super::options::{Options, job_name, queue_name};
 use super::preview::SAMPLE_DEFAULT;
 use super::spec::CommandSpec;
-use super::{Format, Request, commands};
+use super::{Format, JobName, Request, commands};
 use crate::error::{Error, UndoError};
 use crate::filter::Filter;
 use crate::job::{Accepted, ClearOptions, Destination, JobKind, Start, Undoing};
@@ -18,7 +18,7 @@ use crate::scan::Effect;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undo {
     /// The job.
-    pub job: Uuid,
+    pub job: JobName,
     /// The queue of the job, which leads to the cluster node that knows it.
     pub queue: Option<Vec<u8>>,
     /// The name of the list from which messages are moved back, typed again. Only the job's record says which list
@@ -40,12 +40,12 @@ pub struct Undo {
 
 impl Undo {
     /// The digest that defines "the same arguments" when an ID is used again: as for a clear, QUEUE, CONFIRM and
-    /// FORMAT change nothing about the job.
+    /// FORMAT change nothing about the job. `job` is the id of the job, however the command named it.
     #[must_use]
-    pub fn fingerprint(&self, db: i32) -> [u8; 32] {
+    pub fn fingerprint(&self, db: i32, job: Uuid) -> [u8; 32] {
         Digest::new("undo")
             .int(db)
-            .bytes(self.job.as_bytes())
+            .bytes(job.as_bytes())
             .flag(self.front)
             .flag(self.dry_run)
             .optional(self.actor.as_deref())
@@ -107,11 +107,14 @@ impl Request for Undo {
                 "ID" => id = Some(parse_id(options.args.value("ID")?)?),
                 "ACTOR" => actor = Some(parse_text("ACTOR", options.args.value("ACTOR")?, ACTOR_MAX)?),
                 "REASON" => reason = Some(parse_text("REASON", options.args.value("REASON")?, REASON_MAX)?),
-                "FORMAT" => format = Format::parse(&mut options.args)?,
-                other => return Err(options.unknown(other.as_bytes())),
+                other => {
+                    if !format.accept(other, &mut options.args)? {
+                        return Err(options.unknown(other.as_bytes()));
+                    }
+                }
             }
         }
-        let job = job_id(job)?;
+        let job = job_name(job)?;
         Ok(Self { job, queue, confirm, front, dry_run, id, actor, reason, format })
     }
 }
@@ -127,7 +130,7 @@ pub(super) fn queue_at(args: &[&[u8]]) -> Option<usize> {
         if keyword == "QUEUE" {
             return Some(at + 2);
         }
-        at += if ["FRONT", "DRYRUN"].contains(&keyword) { 1 } else { 2 };
+        at += if commands::UNDO.is_alone(keyword) { 1 } else { 2 };
     }
     None
 }

@@ -107,7 +107,7 @@ fn load_arguments_that_are_wrong_refuse_with_a_sentence() {
             "qadmin.duty 50",
             "ERR unknown setting \"qadmin.duty\"; qadmin takes pairs of name and value: inline-limit, \
              inline-wait, cache-ttl, job-lock-ttl, job-ttl, sample-window, slice-us, duty, max-jobs, \
-             audit-maxlen, default-kind, index-max-memory, index-audit, pickle, sep, priority-steps, index",
+             audit-maxlen, default-kind, index-max-memory, index-audit, pickle, sep, priority-steps, index, sample-fields",
         ),
         ("sep : sep ;", "ERR setting sep is given twice; give it once"),
         ("priority-steps", "ERR setting priority-steps needs a value"),

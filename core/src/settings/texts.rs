@@ -25,8 +25,11 @@ pub const PRIORITY_STEPS: usize = 1;
 /// Index of `index`.
 pub const INDEX: usize = 2;
 
+/// Index of `sample-fields`.
+pub const SAMPLE_FIELDS: usize = 3;
+
 /// Every setting that is a text; the constants above are indexes into it.
-pub const TEXTS: [TextSpec; 3] = [
+pub const TEXTS: [TextSpec; 4] = [
     TextSpec {
         name: "sep",
         default: SEPARATOR,
@@ -49,5 +52,12 @@ pub const TEXTS: [TextSpec; 3] = [
         shown: "",
         range: "at most 64 words `[db/]queue[@kind][:field,...]`",
         doc: "The lists that have an index, and the fields whose values it keeps, separated by blanks. QADMIN.INDEX CREATE and DROP change it, too.",
+    },
+    TextSpec {
+        name: "sample-fields",
+        default: b"",
+        shown: "",
+        range: "at most 32 names of fields, not age and arrived",
+        doc: "The fields that a row of a sample shows without FIELDS, separated by blanks, for messages of all kinds; empty for the fields of the kind. A row leaves out those that its message lacks.",
     },
 ];

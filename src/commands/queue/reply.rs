@@ -9,6 +9,7 @@ use qadmin_core::reply::{MapBuilder, Reply};
 use qadmin_core::request::{CommandSpec, TargetOptions};
 use uuid::Uuid;
 
+use super::super::here;
 use super::target::others_depth;
 use crate::index;
 use crate::library::Recognised;
@@ -245,9 +246,14 @@ impl Pending<'_> {
             .with("other_priorities_depth", others_depth(self.ctx, self.command, self.target.keys()))
     }
 
-    /// Returns the member `notice`: the notice of the count or, without one, the notice of the target.
+    /// Returns the member `notice`: the notice of the count or, without one, the notice of the target; then, if a job counts,
+    /// how to wait for the count.
     pub(in crate::commands) fn notice(&self, count: &Count) -> Option<String> {
-        count.notice.clone().or_else(|| self.target.notice())
+        let known = count.notice.clone().or_else(|| self.target.notice());
+        let unfinished = count.job_id.filter(|_| count.mode == CountMode::Job && count.matched.is_none());
+        let next = unfinished.map(|id| here(self.ctx).after_count(id, &self.options.queue, "count"));
+        let both: Vec<String> = [known, next].into_iter().flatten().collect();
+        (!both.is_empty()).then(|| both.join("; "))
     }
 
     /// Returns the member `message_kind`.

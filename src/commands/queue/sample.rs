@@ -225,7 +225,7 @@ impl<'a> Sampler<'a> {
             ctx: self.ctx,
             request,
             matcher: Matcher::of(kind, &request.filter, None).inexact(true).pickle(pickle),
-            projection: request.projection(kind)?.inexact(true).pickle(pickle),
+            projection: request.projection(self.target)?.inexact(true).pickle(pickle),
             asks_arrivals: request.arrival_field().is_some(),
             asked: Moment::now(),
             time: SampleTime::begin(settings::now().slice_us() * 1_000 * SAMPLE_SLICES),

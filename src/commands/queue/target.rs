@@ -60,6 +60,7 @@ pub(in crate::commands) fn find(
         messages,
         storage,
         reads_pickle: settings::now().pickle(),
+        sample_fields: settings::now().sample_fields().to_vec(),
     };
     let key = || priorities::List { key: options.queue.clone(), step: None };
     if let Some((unacked, len)) = find_unacked(ctx, options, command, access)? {

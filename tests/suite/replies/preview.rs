@@ -24,24 +24,18 @@ fn preview_that_counts_while_the_client_waits() {
             bytes: 1375
             task: "app.tasks.upload.Upload"
             id: "d5d7a26e-4b5e-4262-88ec-8a65e7154f4d"
-            repoid: 147107
-            commitid: "e0ca38f73e2213f98f968ec759a635b43620029d"
-            ownerid: 1008
-            pullid: 1556
+            args: "[]"
+            kwargs: "{\"repoid\":147107,\"commitid\":\"e0ca38f73e2213f98f968ec759a635b43620029d\",\"ownerid\":1008,\"pullid\":1556,\"branch\":\"feature/2b3e90\",\"report_code\":null,\"report_type\":\"coverage\"}"
             retries: 0
             eta: null
-            redelivered: null
           - index: -3
             bytes: 1375
             task: "app.tasks.upload.Upload"
             id: "4d03a884-1fce-4b61-b05e-3fc804a42961"
-            repoid: 147107
-            commitid: "3611f0cfd878983c54ae7a1bdc4d0e85d0f8c905"
-            ownerid: 1008
-            pullid: 5451
+            args: "[]"
+            kwargs: "{\"repoid\":147107,\"commitid\":\"3611f0cfd878983c54ae7a1bdc4d0e85d0f8c905\",\"ownerid\":1008,\"pullid\":5451,\"branch\":\"feature/2b3e90\",\"report_code\":null,\"report_type\":\"coverage\"}"
             retries: 0
             eta: null
-            redelivered: null
         sample_error: null
         cached_at: null
         job_id: null
@@ -84,7 +78,7 @@ fn preview_from_the_cache() {
           - index: -1
             bytes: 1375
             retries: 0
-            headers.timelimit: "[null, null]"
+            headers.timelimit: "[null,null]"
         sample_error: null
         cached_at: [ms]
         job_id: null
@@ -114,7 +108,7 @@ fn preview_that_starts_a_job() {
     let mut conn = server.conn();
     set(&mut conn, "inline-limit 0 cache-ttl 0");
     let line = format!("QADMIN.PREVIEW celery {} SAMPLE 0", target());
-    let reply = run(&mut conn, &line).expect("a reply");
+    let reply = run(&mut conn, &format!("{line} VERBOSE")).expect("a reply");
     wait_for_job(&mut conn, &map(&reply).text("job_id"));
     insta::assert_snapshot!(shown(&reply), @r#"
         mode: "job"
@@ -138,7 +132,7 @@ fn preview_that_starts_a_job() {
         in_group: null
         with_eta: null
         redelivered: null
-        notice: null
+        notice: "QADMIN.STATUS [uuid] WAIT 0 waits for the count"
         message_kind: "celery"
         looks_like: null
         inexact: null
@@ -228,7 +222,7 @@ fn preview_whose_count_failed() {
     let server = six();
     let mut conn = server.conn();
     set(&mut conn, "inline-limit 0 max-jobs 2");
-    let line = format!("QADMIN.PREVIEW celery {} SAMPLE 0", target());
+    let line = format!("QADMIN.PREVIEW celery {} SAMPLE 0 VERBOSE", target());
     let other = "QADMIN.PREVIEW celery TASK other".to_string();
     let replies = at_once(&mut conn, &[other, line.clone(), format!("{line} FORMAT JSON")]);
     assert_same(&replies[1], &text(&replies[2]));

@@ -21,12 +21,12 @@ fn clearjob() {
         other_priorities_depth: 0
         message_kind: "celery"
         priority: null
-        notice: null
+        notice: "QADMIN.STATUS [uuid] WAIT 0 waits for the count of what it would remove"
         to: null
         container: "list"
     "#);
     let line = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
-    let reply = run(&mut server.conn(), &line).expect("a reply");
+    let reply = run(&mut server.conn(), &format!("{line} VERBOSE")).expect("a reply");
     insta::assert_snapshot!(shown(&reply), @r#"
         job_id: [uuid]
         queue: "celery"
@@ -38,7 +38,7 @@ fn clearjob() {
         other_priorities_depth: 0
         message_kind: "celery"
         priority: null
-        notice: null
+        notice: "QADMIN.STATUS 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 WAIT 0 waits for its end, QADMIN.CANCEL 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02 stops it"
         to: null
         container: "list"
     "#);
@@ -64,7 +64,7 @@ fn clearjob() {
 fn status_of_a_job_that_waits_for_its_first_slice() {
     let server = six();
     let clear = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
-    let status = format!("QADMIN.STATUS {ID}");
+    let status = format!("QADMIN.STATUS {ID} VERBOSE");
     let lines = [clear, status.clone(), format!("{status} FORMAT JSON")];
     let replies = at_once(&mut server.conn(), &lines);
     assert_same(&replies[1], &text(&replies[2]));
@@ -300,57 +300,42 @@ fn status_of_a_dry_run_shows_its_sample() {
             bytes: 1375
             task: "app.tasks.upload.Upload"
             id: "d5d7a26e-4b5e-4262-88ec-8a65e7154f4d"
-            repoid: 147107
-            commitid: "e0ca38f73e2213f98f968ec759a635b43620029d"
-            ownerid: 1008
-            pullid: 1556
+            args: "[]"
+            kwargs: "{\"repoid\":147107,\"commitid\":\"e0ca38f73e2213f98f968ec759a635b43620029d\",\"ownerid\":1008,\"pullid\":1556,\"branch\":\"feature/2b3e90\",\"report_code\":null,\"report_type\":\"coverage\"}"
             retries: 0
             eta: null
-            redelivered: null
           - index: -3
             bytes: 1375
             task: "app.tasks.upload.Upload"
             id: "4d03a884-1fce-4b61-b05e-3fc804a42961"
-            repoid: 147107
-            commitid: "3611f0cfd878983c54ae7a1bdc4d0e85d0f8c905"
-            ownerid: 1008
-            pullid: 5451
+            args: "[]"
+            kwargs: "{\"repoid\":147107,\"commitid\":\"3611f0cfd878983c54ae7a1bdc4d0e85d0f8c905\",\"ownerid\":1008,\"pullid\":5451,\"branch\":\"feature/2b3e90\",\"report_code\":null,\"report_type\":\"coverage\"}"
             retries: 0
             eta: null
-            redelivered: null
           - index: -4
             bytes: 1375
             task: "app.tasks.upload.Upload"
             id: "f1f58a6b-d3ac-4f4c-b402-9971c2608dc7"
-            repoid: 147107
-            commitid: "1997fb5587f6766a2711249eaf59501cf5fc0259"
-            ownerid: 1008
-            pullid: 3962
+            args: "[]"
+            kwargs: "{\"repoid\":147107,\"commitid\":\"1997fb5587f6766a2711249eaf59501cf5fc0259\",\"ownerid\":1008,\"pullid\":3962,\"branch\":\"feature/2b3e90\",\"report_code\":null,\"report_type\":\"coverage\"}"
             retries: 0
             eta: null
-            redelivered: null
           - index: -5
             bytes: 1375
             task: "app.tasks.upload.Upload"
             id: "feb29dce-65ca-4328-8b8c-09d2666855e2"
-            repoid: 147107
-            commitid: "0dcd479cbdac620334079e488b37af265c8c0be9"
-            ownerid: 1008
-            pullid: 7280
+            args: "[]"
+            kwargs: "{\"repoid\":147107,\"commitid\":\"0dcd479cbdac620334079e488b37af265c8c0be9\",\"ownerid\":1008,\"pullid\":7280,\"branch\":\"feature/2b3e90\",\"report_code\":null,\"report_type\":\"coverage\"}"
             retries: 0
             eta: null
-            redelivered: null
           - index: -6
             bytes: 1375
             task: "app.tasks.upload.Upload"
             id: "8558cfb4-0075-4714-a5a6-77f964c1f0ba"
-            repoid: 147107
-            commitid: "e0ca38f73e2213f98f968ec759a635b43620029d"
-            ownerid: 1008
-            pullid: 6719
+            args: "[]"
+            kwargs: "{\"repoid\":147107,\"commitid\":\"e0ca38f73e2213f98f968ec759a635b43620029d\",\"ownerid\":1008,\"pullid\":6719,\"branch\":\"feature/2b3e90\",\"report_code\":null,\"report_type\":\"coverage\"}"
             retries: 0
             eta: null
-            redelivered: null
         in_chord: 0
         in_group: 0
         with_eta: 0
@@ -393,7 +378,7 @@ fn status_of_a_cancelled_job_is_the_answer_of_cancel() {
     let server = six();
     let mut conn = server.conn();
     let clear = format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery ID {ID}", target());
-    let replies = at_once(&mut conn, &[clear, format!("QADMIN.CANCEL {ID}")]);
+    let replies = at_once(&mut conn, &[clear, format!("QADMIN.CANCEL {ID} VERBOSE")]);
     let status = three(&server, &format!("QADMIN.STATUS {ID}"));
     assert_eq!(shown(&replies[1]), status);
     assert_eq!(three(&server, &format!("QADMIN.CANCEL {ID} QUEUE celery")), status, "it has ended");

@@ -37,7 +37,10 @@ fn unacked_messages_of_a_real_worker_are_cleared_and_it_keeps_running() {
     let now_ms =
         i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("a time");
     let of = |repoid: u64| sent.iter().filter(|row| row["repoid"] == repoid).count() as i64;
-    let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {HASH} REPOID 101 SAMPLE 100"));
+    let preview = ask(
+        &mut conn,
+        &format!("QADMIN.PREVIEW {HASH} REPOID 101 SAMPLE 100 FIELDS 3 id routing_key repoid"),
+    );
     assert_eq!((preview.int("match_count"), preview.int("with_eta")), (of(101), of(101)), "{preview:?}");
     assert_eq!((preview.int("undecodable"), preview.int("unreadable")), (0, 0), "{preview:?}");
     for row in preview.rows("sample") {

@@ -40,7 +40,7 @@ fn a_row_shows_the_fields_in_the_order_asked_for() {
         "kwargs.repoid",
     ];
     let wanted = [
-        text(r#"{"a": [1]}"#),
+        text(r#"{"a":[1]}"#),
         Reply::Int(7),
         text("é"),
         text("t"),
@@ -57,6 +57,12 @@ fn a_row_shows_the_fields_in_the_order_asked_for() {
         Reply::Int(7),
     ];
     assert_eq!(row(&fields, &message), wanted);
+    // A row of fields that the command named says which of them are absent, too.
+    let names: Vec<&[u8]> = fields.iter().map(|name| name.as_bytes()).collect();
+    let mut named = Projection::new(&names).expect("fields").named();
+    let named: Vec<Reply> = named.row(message.as_bytes()).into_iter().map(|(_, value)| value).collect();
+    let as_named = |value: Reply| if value == Reply::Null { Reply::NamedNull } else { value };
+    assert_eq!(named, wanted.map(as_named));
 }
 
 #[test]

@@ -17,28 +17,28 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "PREVIEW",
             "ERR QADMIN.PREVIEW needs queue: QADMIN.PREVIEW queue filter [SAMPLE n] \
-             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]",
+             [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]",
         ),
         (
             "STATUS",
             "ERR QADMIN.STATUS needs job-id: QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] \
-             [FORMAT <RESP | JSON>]",
+             [FORMAT <RESP | JSON>] [VERBOSE]",
         ),
         (
             "CANCEL",
             "ERR QADMIN.CANCEL needs <job-id | ALL>: QADMIN.CANCEL <job-id | ALL> [QUEUE queue] \
-             [FORMAT <RESP | JSON>]",
+             [FORMAT <RESP | JSON>] [VERBOSE]",
         ),
         // Unknown keywords.
         (
             "PREVIEW q TASK t XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.PREVIEW takes TASK, REPOID, COMMITID, WHERE, OR, SAMPLE, \
-             FIELDS, BUST, NOCOUNT, INEXACT, PRIORITY, INDEX, AS, FORMAT",
+             FIELDS, BUST, NOCOUNT, INEXACT, PRIORITY, INDEX, AS, FORMAT, VERBOSE",
         ),
         (
             "CLEARJOB q TASK t ALL XYZ",
             "ERR unknown keyword \"XYZ\"; QADMIN.CLEARJOB takes TASK, REPOID, COMMITID, WHERE, OR, ALL, KEEPONE, \
-             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, PARK, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT",
+             KEEP, BY, LIMIT, RATE, EXPECT, TOLERANCE, TO, PARK, FRONT, INEXACT, DRYRUN, CONFIRM, ID, ACTOR, REASON, PRIORITY, INDEX, AS, FORMAT, VERBOSE",
         ),
         // Terms of a clear.
         ("CLEARJOB q TASK t ALL LIMIT 0", "ERR LIMIT must be an integer from 1 to 1000000000000, got \"0\""),
@@ -91,7 +91,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         ("UNDO x", "NOJOB no job with id \"x\""),
         (
             "UNDO UUID FILTER x",
-            "ERR unknown keyword \"FILTER\"; QADMIN.UNDO takes QUEUE, CONFIRM, FRONT, DRYRUN, ID, ACTOR, REASON, FORMAT",
+            "ERR unknown keyword \"FILTER\"; QADMIN.UNDO takes QUEUE, CONFIRM, FRONT, DRYRUN, ID, ACTOR, REASON, FORMAT, VERBOSE",
         ),
         ("UNDO UUID CONFIRM", "ERR CONFIRM needs a value"),
         ("UNDO UUID ID x", "ERR ID must be a UUID like 6f1c2b8e-4d7a-4b59-9a60-1c3f5e7d9b02, got \"x\""),
@@ -118,11 +118,17 @@ fn every_wrong_command_line_says_what_would_be_right() {
             "ERR BY and KEEP NEWEST cannot be combined: which message of each value is the newest is known \
              only at the end of the scan",
         ),
-        ("STATUS UUID ALL", "ERR unknown keyword \"ALL\"; QADMIN.STATUS takes QUEUE, WAIT, FORMAT"),
-        ("CANCEL UUID WAIT 5", "ERR unknown keyword \"WAIT\"; QADMIN.CANCEL takes QUEUE, FORMAT"),
-        ("CANCEL UUID ALL", "ERR unknown keyword \"ALL\"; QADMIN.CANCEL takes QUEUE, FORMAT"),
-        ("JOBS celery", "ERR unknown keyword \"celery\"; QADMIN.JOBS takes QUEUE, COUNT, FORMAT"),
-        ("JOBS ''", "ERR unknown keyword \"\"; QADMIN.JOBS takes QUEUE, COUNT, FORMAT"),
+        ("STATUS UUID ALL", "ERR unknown keyword \"ALL\"; QADMIN.STATUS takes QUEUE, WAIT, FORMAT, VERBOSE"),
+        ("CANCEL UUID WAIT 5", "ERR unknown keyword \"WAIT\"; QADMIN.CANCEL takes QUEUE, FORMAT, VERBOSE"),
+        ("CANCEL UUID ALL", "ERR unknown keyword \"ALL\"; QADMIN.CANCEL takes QUEUE, FORMAT, VERBOSE"),
+        (
+            "JOBS celery",
+            "ERR unknown keyword \"celery\"; QADMIN.JOBS takes QUEUE, COUNT, KIND, STATUS, USER, FORMAT, VERBOSE",
+        ),
+        (
+            "JOBS ''",
+            "ERR unknown keyword \"\"; QADMIN.JOBS takes QUEUE, COUNT, KIND, STATUS, USER, FORMAT, VERBOSE",
+        ),
         ("HELP me", "ERR unknown keyword \"me\"; QADMIN.HELP takes no arguments"),
         // Each option once.
         ("PREVIEW q TASK t SAMPLE 5 sample x", "ERR SAMPLE is given twice; give it once"),
@@ -177,7 +183,7 @@ fn every_wrong_command_line_says_what_would_be_right() {
         (
             "STATS q GROUPBY 1 task SAMPLE 5",
             "ERR unknown keyword \"SAMPLE\"; QADMIN.STATS takes TASK, REPOID, COMMITID, WHERE, OR, GROUPBY, TOP, \
-             BUST, INEXACT, PRIORITY, INDEX, AS, FORMAT",
+             BUST, INEXACT, PRIORITY, INDEX, AS, FORMAT, VERBOSE",
         ),
         // Modes, then CONFIRM.
         ("CLEARJOB q TASK t ALL KEEPONE DRYRUN", "ERR ALL and KEEPONE cannot be combined; give one of them"),

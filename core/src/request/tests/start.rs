@@ -37,6 +37,7 @@ fn a_job_knows_where_its_messages_are_and_who_asked() {
         lists: vec![(List { key: b"held".to_vec(), step: Some(4) }, 12)],
         messages: MessageKind::Sidekiq,
         storage: Storage::Unacked(IndexStart { index: b"i".to_vec(), entries: 11, bound: None }),
+        sample_fields: Vec::new(),
         reads_pickle: false,
     };
     let start = get::<Preview>("q TASK t").start(accepted(target.clone())).expect("fields that exist");
@@ -45,7 +46,7 @@ fn a_job_knows_where_its_messages_are_and_who_asked() {
         (Uuid::from_u128(7), [9; 32], NOW_MS, 5)
     );
     assert_eq!(start.container(), target.container());
-    let JobTarget { db, queue, priority, lists, messages, storage, reads_pickle } = target;
+    let JobTarget { db, queue, priority, lists, messages, storage, reads_pickle, sample_fields: _ } = target;
     assert_eq!((start.db, start.queue, start.priority), (db, queue, priority));
     assert_eq!((start.lists, start.messages, start.storage), (lists, messages, storage));
     assert_eq!(start.reads_pickle, reads_pickle);

@@ -152,29 +152,29 @@ fn help_shows_every_command() {
         })
         .collect();
     let expected = "\
-QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]
+QADMIN.PREVIEW queue filter [SAMPLE n] [FIELDS n field [field ...]] [BUST] [NOCOUNT] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]
     Counts the messages of a queue that match a filter and shows some of them.
-QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [TO key | PARK] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]
+QADMIN.CLEARJOB queue filter [ALL | KEEPONE] [KEEP <OLDEST | NEWEST>] [BY [n] field [field ...]] [LIMIT n] [RATE n] [EXPECT n] [TOLERANCE percent] [TO key | PARK] [FRONT] [INEXACT] [DRYRUN] [CONFIRM queue] [ID uuid] [ACTOR name] [REASON text] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]
     Starts a job that removes the messages of a queue that match a filter.
-QADMIN.UNDO job-id [QUEUE queue] [CONFIRM list] [FRONT] [DRYRUN] [ID uuid] [ACTOR name] [REASON text] [FORMAT <RESP | JSON>]
+QADMIN.UNDO job-id [QUEUE queue] [CONFIRM list] [FRONT] [DRYRUN] [ID uuid] [ACTOR name] [REASON text] [FORMAT <RESP | JSON>] [VERBOSE]
     Starts a job that moves back what a job moved to another list.
-QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT <RESP | JSON>]
+QADMIN.STATUS job-id [QUEUE queue] [WAIT ms] [FORMAT <RESP | JSON>] [VERBOSE]
     Shows the state of a job, or waits for its end.
-QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT <RESP | JSON>]
+QADMIN.CANCEL <job-id | ALL> [QUEUE queue] [FORMAT <RESP | JSON>] [VERBOSE]
     Cancels a job, or all jobs, before the next slice.
-QADMIN.PAUSE job-id [QUEUE queue] [FORMAT <RESP | JSON>]
+QADMIN.PAUSE job-id [QUEUE queue] [FORMAT <RESP | JSON>] [VERBOSE]
     Pauses a job.
-QADMIN.RESUME job-id [QUEUE queue] [FORMAT <RESP | JSON>]
+QADMIN.RESUME job-id [QUEUE queue] [FORMAT <RESP | JSON>] [VERBOSE]
     Resumes a paused job, or continues an interrupted clear.
-QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSON>]
+QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSON>] [VERBOSE]
     Changes the speed of a job.
-QADMIN.JOBS [QUEUE queue] [COUNT n] [FORMAT <RESP | JSON>]
+QADMIN.JOBS [QUEUE queue] [COUNT n] [KIND <PREVIEW | CLEAR | STATS | UNDO>] [STATUS <LIVE | ENDED | PENDING | RUNNING | PAUSED | COMPLETED | CANCELLED | FAILED | INTERRUPTED>] [USER name] [FORMAT <RESP | JSON>] [VERBOSE]
     Lists live and remembered jobs, newest first.
-QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>]
+QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>] [VERBOSE]
     Lists the queues of the database, the deepest first.
-QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]
+QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]
     Counts the messages of a queue by the values of their fields.
-QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field [field ...]] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>]
+QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field [field ...]] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]
     Creates, drops and shows indexes of lists, for the ages of messages and for fast counts.
 QADMIN.HELP
     Shows this text.
@@ -183,4 +183,16 @@ filter, at least one of:
 operator, one of:
     EQ NE LT LE GT GE = != < <= > >=";
     assert_eq!(lines.join("\n"), expected);
+}
+
+#[test]
+fn every_command_with_a_format_takes_verbose_after_it() {
+    for command in COMMANDS {
+        let keywords = command.keywords();
+        let formats = keywords.iter().position(|keyword| *keyword == "FORMAT");
+        let verbose = keywords.iter().position(|keyword| *keyword == "VERBOSE");
+        assert_eq!(verbose, formats.map(|at| at + 1), "{}", command.name);
+        assert_eq!(command.is_alone("VERBOSE"), verbose.is_some(), "{}", command.name);
+        assert!(!command.is_alone("FORMAT"), "{}", command.name);
+    }
 }

@@ -15,12 +15,12 @@ fn preview_has_defaults_and_takes_options_in_any_order_and_case() {
     let plain: Preview = get("celery TASK t");
     assert_eq!(plain.target.queue, b"celery");
     assert_eq!((plain.sample, plain.fields.clone()), (20, None));
-    assert_eq!((plain.bust, plain.nocount, plain.target.format), (false, false, Format::Resp));
+    assert_eq!((plain.bust, plain.nocount, plain.target.format), (false, false, Format::RESP));
 
     let full: Preview = get("celery format json fields 2 task id Bust TASK t NoCount sample 100");
     assert_eq!(full.sample, 100);
     assert_eq!(full.fields, Some(vec![b"task".to_vec(), b"id".to_vec()]));
-    assert_eq!((full.bust, full.nocount, full.target.format), (true, true, Format::Json));
+    assert_eq!((full.bust, full.nocount, full.target.format), (true, true, Format::JSON));
     assert_eq!(full.filter, plain.filter);
     assert_eq!(full, get("celery TASK t SAMPLE 100 FIELDS 2 task id BUST NOCOUNT FORMAT JSON"));
     assert_eq!(get::<Preview>("celery TASK t SAMPLE 0").sample, 0);
@@ -34,12 +34,12 @@ fn options_about_a_queue_are_the_same_in_all_commands() {
         priority: Some(Priority::Step(3)),
         index: Some(b"i".to_vec()),
         kind: Some(MessageKind::Sidekiq),
-        format: Format::Json,
+        format: Format::JSON,
     };
     assert_eq!(get::<Preview>(&format!("q {options} TASK t")).target, expected);
     assert_eq!(get::<Stats>(&format!("q {options} GROUPBY 1 task")).target, expected);
     assert_eq!(get::<ClearJob>(&format!("q {options} TASK t DRYRUN")).target, expected);
-    let none = TargetOptions { priority: None, index: None, kind: None, format: Format::Resp, ..expected };
+    let none = TargetOptions { priority: None, index: None, kind: None, format: Format::RESP, ..expected };
     assert_eq!(get::<Preview>("q TASK t").target, none);
     assert_eq!(get::<Stats>("q GROUPBY 1 task").target, none);
     assert_eq!(get::<ClearJob>("q TASK t DRYRUN").target, none);
@@ -131,36 +131,48 @@ fn ids_come_in_any_case_and_are_kept_in_one() {
     let line = format!("q TASK t DRYRUN ID {}", UUID.to_ascii_uppercase());
     let job: ClearJob = get(&line);
     assert_eq!(job.id.map(|id| id.to_string()), Some(UUID.to_owned()));
-    assert_eq!(get::<Status>(&UUID.to_ascii_uppercase()).id, uuid());
+    assert_eq!(get::<Status>(&UUID.to_ascii_uppercase()).job, uuid().into());
 }
 
 #[test]
 fn commands_about_jobs() {
     assert_eq!(
         get::<Status>("UUID WAIT 0 FORMAT JSON QUEUE q"),
-        Status { id: uuid(), queue: Some(b"q".to_vec()), wait_ms: Some(0), format: Format::Json }
+        Status { job: uuid().into(), queue: Some(b"q".to_vec()), wait_ms: Some(0), format: Format::JSON }
     );
     assert_eq!(
         get::<Status>("UUID"),
-        Status { id: uuid(), queue: None, wait_ms: None, format: Format::Resp }
+        Status { job: uuid().into(), queue: None, wait_ms: None, format: Format::RESP }
     );
     assert_eq!(
         get::<Cancel>("all queue q"),
-        Cancel { target: Target::All, queue: Some(b"q".to_vec()), format: Format::Resp }
+        Cancel { target: Target::All, queue: Some(b"q".to_vec()), format: Format::RESP }
     );
-    assert_eq!(get::<Cancel>("UUID").target, Target::One(uuid()));
-    assert_eq!(get::<Jobs>(""), Jobs { queue: None, count: 20, format: Format::Resp });
+    assert_eq!(get::<Cancel>("UUID").target, Target::One(uuid().into()));
     assert_eq!(
-        get::<Jobs>("COUNT 100 QUEUE count FORMAT resp"),
-        Jobs { queue: Some(b"count".to_vec()), count: 100, format: Format::Resp }
+        get::<Jobs>(""),
+        Jobs { queue: None, count: 20, kind: None, status: None, user: None, format: Format::RESP }
     );
+    assert_eq!(
+        get::<Jobs>("COUNT 100 QUEUE count USER LIVE FORMAT resp kind Clear status LIVE verbose"),
+        Jobs {
+            queue: Some(b"count".to_vec()),
+            count: 100,
+            kind: Some(crate::job::JobKind::Clear),
+            status: Some(StatusFilter::Live),
+            user: Some(b"LIVE".to_vec()),
+            format: Format { verbose: true, ..Format::RESP },
+        }
+    );
+    assert_eq!(get::<Status>("6f1C").job.text(), "6f1c");
+    assert_eq!(get::<Cancel>("6f1c VERBOSE").format, Format { verbose: true, ..Format::RESP });
     assert_eq!(get::<Help>(""), Help);
     let undo = get::<Undo>("UUID confirm parked front QUEUE q dryrun ID UUID actor a REASON r format json");
     let text = |text: &str| Some(text.as_bytes().to_vec());
     assert_eq!(
         undo,
         Undo {
-            job: uuid(),
+            job: uuid().into(),
             queue: text("q"),
             confirm: text("parked"),
             front: true,
@@ -168,17 +180,17 @@ fn commands_about_jobs() {
             id: Some(uuid()),
             actor: text("a"),
             reason: text("r"),
-            format: Format::Json,
+            format: Format::JSON,
         }
     );
     // What is the same undo and what is another one.
-    let fingerprint = |line: &str| get::<Undo>(line).fingerprint(0);
+    let fingerprint = |line: &str| get::<Undo>(line).fingerprint(0, uuid());
     let same = fingerprint("UUID");
     assert_eq!(same, fingerprint("UUID QUEUE q CONFIRM parked FORMAT JSON ID UUID"));
     for other in ["UUID FRONT", "UUID DRYRUN", "UUID ACTOR a", "UUID REASON a"] {
         assert_ne!(same, fingerprint(other), "{other}");
     }
-    assert_ne!(same, get::<Undo>("UUID").fingerprint(1), "another database");
+    assert_ne!(same, get::<Undo>("UUID").fingerprint(1, uuid()), "another database");
 }
 
 #[test]
@@ -190,6 +202,7 @@ fn the_position_of_the_key_is_the_one_the_parser_used() {
     assert_eq!(at(&commands::STATUS, "QUEUE QUEUE q"), Some(3), "the first is the id");
     assert_eq!(at(&commands::CANCEL, "ALL FORMAT JSON queue ''"), Some(5));
     assert_eq!(at(&commands::UNDO, "UUID CONFIRM QUEUE FRONT queue q"), Some(6));
+    assert_eq!(at(&commands::UNDO, "6f1c VERBOSE DRYRUN FORMAT JSON queue q"), Some(7));
     assert_eq!(at(&commands::UNDO, "UUID FRONT DRYRUN"), None);
     for line in ["UUID QUEUE", "UUID QUEUE a QUEUE b", "UUID QUEUE a COUNT 5", ""] {
         assert_eq!(at(&commands::STATUS, line), None, "{line} does not run");
