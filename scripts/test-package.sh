@@ -90,11 +90,12 @@ fi
 for page in qadmin qadmin-clear qadmin-serve; do
   zcat "$root/usr/share/man/man1/$page.1.gz" | grep -q '^\.TH' || fail "no man page of $page"
 done
-found=$(bash -c 'source "$1"; COMP_WORDS=(qadmin pre); COMP_CWORD=1; _qadmin qadmin pre qadmin; echo "${COMPREPLY[@]}"' \
+found=$(PATH="$root/usr/bin:$PATH" bash -c \
+  'source "$1"; COMP_WORDS=(qadmin pre); COMP_CWORD=1; _clap_complete_qadmin qadmin pre qadmin; echo "${COMPREPLY[@]}"' \
   - "$root/usr/share/bash-completion/completions/qadmin")
 [ "$found" = preview ] || fail "bash completes to: $found"
 grep -q '#compdef qadmin' "$root/usr/share/zsh/vendor-completions/_qadmin" || fail "no completions for zsh"
-grep -q 'complete -c qadmin' "$root/usr/share/fish/vendor_completions.d/qadmin.fish" || fail "no completions for fish"
+grep -q 'command qadmin' "$root/usr/share/fish/vendor_completions.d/qadmin.fish" || fail "no completions for fish"
 grep -q 'MIT License' "$root/usr/share/doc/qadmin/copyright" || fail "no licence"
 
 # Starts the server with its configuration, on a socket of its own, and waits until it answers.

@@ -1,5 +1,13 @@
 //! The arguments of the program. Help, completions and man pages are generated from them.
 
+mod audit;
+mod live;
+mod server;
+
+pub(crate) use audit::Audit;
+pub(crate) use live::{Cancel, LiveJob, Throttle};
+pub(crate) use server::Redis;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -12,12 +20,15 @@ use crate::kind::MessageKind;
 
 /// Previews and clears messages of live job queues, inside a Redis or Valkey server with the module qadmin.
 #[derive(Debug, Parser)]
-#[command(name = "qadmin", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "qadmin", version, max_term_width = 100, after_help = AFTER_HELP, disable_help_flag = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) redis: Redis,
     #[command(flatten)]
     pub(crate) output: Output,
+    /// Print help. -h is the host, as in redis-cli.
+    #[arg(long, action = clap::ArgAction::Help, global = true)]
+    pub(crate) help: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -27,31 +38,15 @@ const AFTER_HELP: &str = "Exit codes: 0 done; 1 the server refused; 2 usage; 3 n
 9 no such job; 10 doctor found a failure or an open step; 130 Ctrl-C.";
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Server")]
-pub(crate) struct Redis {
-    /// Address of the server or of any node of a cluster: redis://user:password@host:6379/0, rediss:// for TLS,
-    /// unix:///path/redis.sock. Use the environment variable if it contains a password.
-    #[arg(
-        long = "redis",
-        value_name = "URL",
-        env = "QADMIN_REDIS_URL",
-        hide_env_values = true,
-        default_value = "redis://127.0.0.1:6379/0",
-        global = true
-    )]
-    pub(crate) url: String,
-    /// Certificates (PEM) of the authority that signed the server's certificate, for rediss://. Default: those of the system.
-    #[arg(long, value_name = "FILE", env = "QADMIN_REDIS_CACERT", global = true)]
-    pub(crate) cacert: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// Print the server's reply as JSON, for scripts. Integers beyond 2^53-1 are strings; bytes that are not UTF-8 are
     /// complete in NAME_b64.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Show lists whole, however narrow the terminal is. Where the output is not a terminal, they always are.
+    #[arg(long, global = true)]
+    pub(crate) wide: bool,
     /// Print nothing while a job runs.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -72,13 +67,13 @@ pub(crate) enum Command {
     /// Show the status of a job.
     Status(Job),
     /// Follow a job until it ends.
-    Watch(Job),
+    Watch(LiveJob),
     /// Cancel a job, or all jobs that you may cancel. Messages that were cleared stay cleared.
     Cancel(Cancel),
     /// Pause a job.
-    Pause(Job),
+    Pause(LiveJob),
     /// Resume a paused job, or continue a clear that a restart or a failover interrupted.
-    Resume(Job),
+    Resume(LiveJob),
     /// Change the speed of a job.
     Throttle(Throttle),
     /// List the queues of the database, the deepest first.
@@ -88,6 +83,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: IndexCommand,
     },
+    /// Show who cleared what, when and why: the entries of the audit stream, newest first.
+    Audit(Audit),
     /// Check the server, the module and what else concerns them: one line for each check, and what to type next. It changes
     /// nothing.
     Doctor(Doctor),
@@ -215,17 +212,17 @@ pub(crate) struct Preview {
 pub(crate) struct Clear {
     #[command(flatten)]
     pub(crate) target: Target,
-    /// Clear every match.
-    #[arg(long, required_unless_present = "keep_one", conflicts_with = "keep_one")]
+    /// Clear every match. --dry-run alone counts them.
+    #[arg(long, required_unless_present_any = ["keep_one", "dry_run"], conflicts_with = "keep_one")]
     pub(crate) all: bool,
     /// Keep the match that runs next and clear the others.
     #[arg(long, visible_alias = "keepone")]
     pub(crate) keep_one: bool,
     /// With --keep-one: which match is kept. Default: the oldest, which runs next.
-    #[arg(long, value_enum, conflicts_with = "all")]
+    #[arg(long, value_enum, requires = "keep_one", conflicts_with = "all")]
     pub(crate) keep: Option<Keep>,
     /// With --keep-one: keep one match of each value of these fields, such as kwargs.commitid.
-    #[arg(long, value_name = "FIELD", value_delimiter = ',', conflicts_with_all = ["all", "keep"])]
+    #[arg(long, value_name = "FIELD", value_delimiter = ',', requires = "keep_one", conflicts_with_all = ["all", "keep"])]
     pub(crate) by: Vec<String>,
     /// Clear at most N matches, those that run next.
     #[arg(long, value_name = "N")]
@@ -362,31 +359,6 @@ pub(crate) struct Job {
     /// The job's queue. In a cluster it leads to the right node.
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: Option<OsString>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Cancel {
-    /// The job's id, or its first digits, 4 or more.
-    #[arg(value_name = "JOB", required_unless_present = "all")]
-    pub(crate) id: Option<JobId>,
-    /// Cancel every live job that you may cancel; with --queue, those of one queue.
-    #[arg(long, conflicts_with = "id")]
-    pub(crate) all: bool,
-    /// The job's queue. In a cluster it leads to the right node.
-    #[arg(long, value_name = "QUEUE")]
-    pub(crate) queue: Option<OsString>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Throttle {
-    #[command(flatten)]
-    pub(crate) job: Job,
-    /// Maximum number of messages cleared per second; 0 removes the limit.
-    #[arg(long, value_name = "N", required_unless_present = "duty")]
-    pub(crate) rate: Option<u64>,
-    /// Share of the server's main thread, in percent; 0 means the server's setting.
-    #[arg(long, value_name = "PERCENT")]
-    pub(crate) duty: Option<u8>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! The commands of the module as functions that take requests and return structs.
 
+mod names;
+
 use redis::Cmd;
 use serde_json::Value;
 use uuid::Uuid;
@@ -322,13 +324,6 @@ impl Client {
             }
         }
         self.of_job(command, job, name)
-    }
-
-    /// QADMIN.CANCEL ALL
-    pub(crate) fn cancel_all(&mut self, queue: Option<&[u8]>) -> Result<Vec<Status>, Failure> {
-        let mut command = redis::cmd("QADMIN.CANCEL");
-        command.arg("ALL");
-        self.jobs_of(command, queue, "QADMIN.CANCEL")
     }
 
     /// QADMIN.JOBS

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use redis::RedisError;
 use serde_json::{Value, json};
 
+use crate::near;
 use crate::text::escape;
 
 /// The exit codes; docs/console.md has the same table. 2 (usage) is clap's.
@@ -95,7 +96,10 @@ impl Failure {
                 format!("the server at {address} refused the login.\nThe server says: {said}"),
             ),
             "CONFIRM" => Self::new(Exit::Unconfirmed, said),
-            _ => Self::new(Exit::Refused, said),
+            _ => {
+                let hint = near::field(&said).map(|hint| format!("\n{hint}")).unwrap_or_default();
+                Self::new(Exit::Refused, said + &hint)
+            }
         };
         Self { code: Some(code.to_owned()), ..failure }
     }

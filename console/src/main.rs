@@ -4,18 +4,23 @@
 //! happens there. This crate parses arguments and shows tables, progress bars, questions and pages.
 
 mod ages;
+mod audit;
 mod cli;
 mod client;
 mod commands;
+mod completion;
 mod connection;
 mod continuing;
 mod doctor;
 mod failure;
 mod filter_syntax;
+mod grid;
 mod index;
 mod interrupt;
 mod job_id;
 mod kind;
+mod lists;
+mod near;
 mod progress;
 mod prompt;
 mod reply;
@@ -31,10 +36,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    completion::answer();
     // Usage errors, --help and --version end the process inside `parse`, with clap's own codes (2, 0, 0).
     let cli = cli::Cli::parse();
     if !matches!(cli.command, cli::Command::Serve(_)) {
         interrupt::install();
+    }
+    if cli.output.wide {
+        terminal::widen();
     }
     let json = cli.output.json;
     match commands::run(&cli) {

@@ -38,6 +38,12 @@ fn name(question: &str, queue: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
+/// Asks a question that only `y` or `yes` affirms.
+pub(crate) fn yes(question: &str) -> bool {
+    let answer = ask(question).map(|answer| answer.trim().to_ascii_lowercase());
+    matches!(answer.as_deref(), Some("y" | "yes"))
+}
+
 /// What to do with a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {

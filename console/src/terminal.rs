@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize as _;
 use serde_json::Value;
@@ -16,6 +17,29 @@ pub(crate) fn colour() -> bool {
 /// Whether progress bars can be drawn. They go to standard error, so that piped output contains only the reply.
 pub(crate) fn bars() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether lists are to be shown whole (`--wide`).
+static WIDE: AtomicBool = AtomicBool::new(false);
+/// Columns of a terminal that does not know its size.
+const COLUMNS: u16 = 80;
+
+/// Shows lists whole from now on, however narrow the terminal is.
+pub(crate) fn widen() {
+    WIDE.store(true, Ordering::Relaxed);
+}
+
+/// Columns to which lists are shortened: those of the variable COLUMNS or of the terminal. `None`: they are shown whole,
+/// because the output is not a terminal or the user wants it so.
+pub(crate) fn width() -> Option<u16> {
+    if WIDE.load(Ordering::Relaxed) || !io::stdout().is_terminal() {
+        return None;
+    }
+    let is_known = |columns: &u16| *columns > 0;
+    let given = env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(is_known);
+    let mut probe = comfy_table::Table::new();
+    probe.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    Some(given.or_else(|| probe.width().filter(is_known)).unwrap_or(COLUMNS))
 }
 
 /// Whether a person can answer a question.

@@ -84,6 +84,9 @@ fn an_unknown_job_and_a_filter_that_cannot_be() {
     );
     tell(&mut server.conn(), "SET text x");
     says(&qadmin(&server, &["preview", "text", "--repoid", "1"]).ended(1), &["WRONGTYPE"]);
+    let field = qadmin(&server, &["preview", "q", "--where", "Retries > 1"]).ended(1);
+    says(&field, &["unknown field \"Retries\"", "Did you mean retries?", "the field kwargs.Retries"]);
+    says(&qadmin(&server, &["stats", "q", "--by", "account"]).ended(1), &["the field kwargs.account"]);
     qadmin(&server, &["status", "no-uuid"]).ended(2);
     qadmin(&server, &["preview", "q"]).ended(2);
     qadmin(&server, &["preview", "q", "--where", "repoid = 1 BUST"]).ended(2);

@@ -2,8 +2,11 @@
 //! `cargo test -p qadmin-console` after `make build`.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+mod address;
+mod audit;
 mod clear;
 mod cluster;
+mod completion;
 mod continuing;
 mod docs;
 mod doctor;
@@ -11,10 +14,13 @@ mod failures;
 mod hostile;
 mod index;
 mod lists;
+mod live;
 mod man;
 mod preview;
 mod priorities;
+mod sentinel;
 mod serve;
 mod support;
 mod terminal;
 mod tls;
+mod widths;

@@ -1,28 +1,9 @@
-//! Completions, man pages, help: they need no server.
+//! Man pages, help: they need no server.
 
-use std::fs;
-use std::process::Command;
-
-use crate::support::{at, finish};
+use crate::support::at;
 
 /// No server listens on this port.
 const NOWHERE: &str = "redis://127.0.0.1:1";
-
-#[test]
-fn completions_are_made_for_every_shell() {
-    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let run = at(NOWHERE, &["completions", shell]).ended(0);
-        assert!(run.out.contains("preview") && run.out.contains("keep-one"), "{shell}");
-    }
-    let dir = tempfile::tempdir().expect("a folder");
-    let file = dir.path().join("qadmin.bash");
-    fs::write(&file, at(NOWHERE, &["completions", "bash"]).out).expect("a file");
-    let mut bash = Command::new("bash");
-    bash.args(["-c", "source \"$0\"; COMP_WORDS=(qadmin pre); COMP_CWORD=1; _qadmin qadmin pre qadmin; echo \"${COMPREPLY[@]}\""]);
-    bash.arg(&file);
-    let run = finish(bash);
-    assert_eq!((run.out.as_str(), run.err.as_str()), ("preview\n", ""));
-}
 
 #[test]
 fn there_is_a_man_page_for_each_command() {

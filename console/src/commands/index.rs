@@ -7,9 +7,10 @@ use super::session::{Session, bytes};
 use crate::ages::Ages;
 use crate::cli::{IndexCommand, IndexCreate};
 use crate::failure::{Exit, Failure};
+use crate::grid::Grid;
 use crate::index::ListIndex;
 use crate::reply::Map;
-use crate::table::{cell, pairs, show, table};
+use crate::table::{cell, pairs, show};
 use crate::text::{self, age, counted, escape, grouped};
 
 /// Characters of the longest bar.
@@ -48,7 +49,7 @@ fn list(all: &[ListIndex]) -> String {
     if all.is_empty() {
         return "There are no indexes of lists that you may read.".to_owned();
     }
-    let heads = [
+    let mut grid = Grid::new(&[
         "queue",
         ">db",
         "state",
@@ -60,12 +61,11 @@ fn list(all: &[ListIndex]) -> String {
         ">mean wait",
         ">memory",
         "fields",
-    ];
-    let mut table = table(&heads);
+    ]);
     for index in all {
         let of =
             |value: fn(&Ages) -> String| Cell::new(index.ages.as_ref().map_or_else(|| "-".to_owned(), value));
-        table.add_row([
+        grid.add([
             cell(Some(&index.queue)),
             Cell::new(index.db),
             Cell::new(escape(index.state.as_bytes())),
@@ -79,7 +79,7 @@ fn list(all: &[ListIndex]) -> String {
             Cell::new(index.fields().join(", ")),
         ]);
     }
-    show(&table)
+    grid.show()
 }
 
 fn people(index: &ListIndex) -> String {
@@ -92,17 +92,17 @@ fn people(index: &ListIndex) -> String {
     let buckets = index.map.maps("wait_histogram");
     if !buckets.is_empty() {
         let largest = buckets.iter().map(|bucket| bucket.sum("messages")).max().unwrap_or(0).max(1);
-        let mut table = table(&[">waited less than", ">messages", ""]);
+        let mut grid = Grid::new(&[">waited less than", ">messages", ""]);
         for bucket in &buckets {
             let messages = bucket.sum("messages");
             let bar = (u128::from(messages) * u128::from(BAR)).div_ceil(u128::from(largest));
-            table.add_row([
+            grid.add([
                 Cell::new(age(bucket.count("below_ms"), false)),
                 Cell::new(grouped(messages)),
                 Cell::new("#".repeat(usize::try_from(bar).unwrap_or(0))),
             ]);
         }
-        parts.extend([String::new(), show(&table)]);
+        parts.extend([String::new(), grid.show()]);
     }
     for field in index.map.maps("value_waits") {
         parts.extend(value_waits(&field));
@@ -113,14 +113,16 @@ fn people(index: &ListIndex) -> String {
 /// How long messages with each value of a field had waited; nothing where that is not known of any.
 fn value_waits(field: &Map) -> Vec<String> {
     let name = escape(&field.bytes("field").unwrap_or_default());
-    let mut table = table(&[&name, ">messages", ">mean wait", ">longest wait"]);
+    let mut grid = Grid::new(&[]);
+    grid.text(name);
+    grid.more(&[">messages", ">mean wait", ">longest wait"]);
     let mut rows = field.maps("values");
     let is_empty = rows.is_empty();
     let other = Map::new(field.0.get("other").cloned().unwrap_or_default());
     rows.extend((other.sum("waits") > 0).then_some(other));
     for row in &rows {
         let is_other = !row.0.contains_key("value");
-        table.add_row([
+        grid.add([
             if is_other { Cell::new("others") } else { cell(row.bytes("value").as_deref()) },
             Cell::new(grouped(row.sum("waits"))),
             Cell::new(age(row.count("wait_mean_ms"), false)),
@@ -130,7 +132,7 @@ fn value_waits(field: &Map) -> Vec<String> {
     let unknown = field.sum("unread") + field.sum("skipped");
     let mut parts = Vec::new();
     if !is_empty || unknown > 0 {
-        parts.extend([String::new(), show(&table)]);
+        parts.extend([String::new(), grid.show()]);
     }
     if unknown > 0 {
         parts.push(format!(

@@ -4,7 +4,7 @@ use super::session::{Session, bytes, list};
 use crate::cli;
 use crate::client::JobsRequest;
 use crate::failure::{Exit, Failure};
-use crate::table;
+use crate::lists;
 
 pub(crate) fn run(session: &mut Session, args: &cli::Jobs) -> Result<Exit, Failure> {
     let jobs = session.client.jobs(&JobsRequest {
@@ -14,6 +14,6 @@ pub(crate) fn run(session: &mut Session, args: &cli::Jobs) -> Result<Exit, Failu
         status: args.status.clone(),
         user: args.started_by.as_deref().map(bytes),
     })?;
-    session.show(&list(&jobs), || if jobs.is_empty() { "No jobs.".to_owned() } else { table::jobs(&jobs) });
+    session.show(&list(&jobs), || if jobs.is_empty() { "No jobs.".to_owned() } else { lists::jobs(&jobs) });
     Ok(Exit::Done)
 }

@@ -7,12 +7,14 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
+use crate::completion;
 use crate::failure::{Exit, Failure};
 use crate::terminal;
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut out = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "qadmin", &mut out);
+    let failed = |error: io::Error| Failure::new(Exit::Refused, error.to_string());
+    completion::registration(shell, &mut out).map_err(failed)?;
     print(&out)
 }
 

@@ -1,11 +1,13 @@
 //! One file for each command: it asks the server, shows the reply and decides the exit code.
 
+mod audit;
 mod cancel;
 mod clear;
 mod control;
 mod doctor;
 mod index;
 mod jobs;
+mod live;
 mod man;
 mod preview;
 mod queues;
@@ -18,7 +20,7 @@ mod watch;
 
 use crate::cli::{Cli, Command};
 use crate::client::Client;
-use crate::connection::Server;
+use crate::connection::{Address, Server};
 use crate::failure::{Exit, Failure};
 
 use session::Session;
@@ -29,12 +31,16 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Completions { shell } => man::completions(*shell),
         Command::Serve(args) => crate::serve::run(&cli.redis, args),
         Command::Man { folder } => man::man(folder.as_deref()),
+        Command::Audit(args) => {
+            let mut server = Server::new(&Address::of(&cli.redis)?)?;
+            audit::run(&mut server, args, cli.output.json)
+        }
         Command::Doctor(args) => {
-            let mut server = Server::new(&cli.redis.url, cli.redis.cacert.as_deref())?;
+            let mut server = Server::new(&Address::of(&cli.redis)?)?;
             doctor::run(&mut server, args, cli.output.json)
         }
         command => {
-            let server = Server::new(&cli.redis.url, cli.redis.cacert.as_deref())?;
+            let server = Server::new(&Address::of(&cli.redis)?)?;
             let session =
                 Session { client: Client::new(server), json: cli.output.json, quiet: cli.output.quiet };
             with_server(session, command)
@@ -57,8 +63,10 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
         Command::Throttle(args) => control::throttle(&mut session, args),
         Command::Queues(args) => queues::run(&mut session, args),
         Command::Index { command } => index::run(&mut session, command),
-        Command::Doctor(_) | Command::Serve(_) | Command::Completions { .. } | Command::Man { .. } => {
-            Ok(Exit::Done)
-        }
+        Command::Audit(_)
+        | Command::Doctor(_)
+        | Command::Serve(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => Ok(Exit::Done),
     }
 }

@@ -7,8 +7,9 @@ use super::session::Session;
 use crate::ages::Ages;
 use crate::cli;
 use crate::failure::{Exit, Failure};
+use crate::grid::Grid;
 use crate::reply::Queues;
-use crate::table::{cell, show, table};
+use crate::table::cell;
 use crate::text::{bytes, counted, grouped};
 
 pub(crate) fn run(session: &mut Session, args: &cli::Queues) -> Result<Exit, Failure> {
@@ -19,32 +20,29 @@ pub(crate) fn run(session: &mut Session, args: &cli::Queues) -> Result<Exit, Fai
 
 fn people(queues: &Queues) -> String {
     let with_ages = queues.know_ages();
-    let mut heads = vec!["queue", ">depth", ">size", "priorities", "next task"];
+    let mut grid = Grid::new(&["queue", ">depth"]);
     if with_ages {
-        heads.extend([">next waits", ">oldest waits", ">in/min", ">out/min", ">mean wait"]);
+        grid.more(&[">next waits", ">oldest waits", ">in/min", ">out/min", ">mean wait"]);
     }
-    let mut table = table(&heads);
+    grid.more(&["next task", ">size", "priorities"]);
     for row in &queues.queues {
         let size = row.sum("bytes_estimate");
-        let mut cells = vec![
-            cell(row.bytes("queue").as_deref()),
-            Cell::new(grouped(row.sum("depth"))),
-            Cell::new(if size == 0 { "-".to_owned() } else { format!("~{}", bytes(size)) }),
-            Cell::new(priorities(row)),
-            cell(row.bytes("next_task").as_deref()),
-        ];
+        let mut cells = vec![cell(row.bytes("queue").as_deref()), Cell::new(grouped(row.sum("depth")))];
         if with_ages {
             let ages = Ages::of(row);
             let of =
                 |value: fn(&Ages) -> String| Cell::new(ages.as_ref().map_or_else(|| "-".to_owned(), value));
             cells.extend([Ages::next, Ages::oldest, Ages::pushed, Ages::popped, Ages::mean].map(of));
         }
-        table.add_row(cells);
+        cells.push(cell(row.bytes("next_task").as_deref()));
+        cells.push(Cell::new(if size == 0 { "-".to_owned() } else { format!("~{}", bytes(size)) }));
+        cells.push(Cell::new(priorities(row)));
+        grid.add(cells);
     }
     let mut lines = if queues.queues.is_empty() {
         vec!["There are no queues that you may read.".to_owned()]
     } else {
-        vec![show(&table)]
+        vec![grid.show()]
     };
     if let Some(held) = queues.unacked.filter(|n| *n > 0) {
         lines.push(format!("\n{} not acknowledged yet by workers.", counted(held, "message")));

@@ -5,8 +5,9 @@ use comfy_table::Cell;
 use crate::ages::Ages;
 use crate::continuing::{self, Chain};
 use crate::kind::MessageKind;
+use crate::lists;
 use crate::reply::{Doubts, Map, Preview, Status};
-use crate::table::{self, cell, pairs, show, state};
+use crate::table::{cell, pairs, show, state};
 use crate::text::{bytes, counted, duration, escape, grouped, not_json, percent, time};
 use crate::undo::Undo;
 
@@ -81,7 +82,7 @@ fn sample(preview: &Preview) -> String {
         Some(n) => format!("The first {shown} of {} matching messages:", grouped(n)),
         None => "Matching messages:".to_owned(),
     };
-    format!("{heading}\n{}", show(&table::sample(&preview.sample)))
+    format!("{heading}\n{}", lists::sample(&preview.sample))
 }
 
 /// A job in full.
@@ -153,7 +154,7 @@ pub(crate) fn job(job: &Status) -> String {
     if !job.sample.is_empty() {
         parts.push(String::new());
         parts.push("Matching messages:".to_owned());
-        parts.push(show(&table::sample(&job.sample)));
+        parts.push(lists::sample(&job.sample));
     }
     if continuing::can_continue(job) {
         parts.push(String::new());

@@ -8,9 +8,10 @@ use super::session::{Session, bytes};
 use crate::cli;
 use crate::client::{JobRef, StatsRequest};
 use crate::failure::{Exit, Failure};
+use crate::grid::Grid;
 use crate::progress::{self, End};
 use crate::reply::{Map, Stats};
-use crate::table::{cell, pairs, show, table};
+use crate::table::{cell, pairs, show};
 use crate::text::{self, counted, escape, grouped, time};
 
 /// Characters of the longest bar.
@@ -68,22 +69,22 @@ fn people(stats: &Stats, by: &[String]) -> String {
     parts.extend(render::other_lists(stats.other_priorities_depth));
     if !stats.groups.is_empty() {
         parts.push(String::new());
-        parts.push(show(&groups(stats, by)));
+        parts.push(groups(stats, by));
     }
     parts.join("\n")
 }
 
-fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
-    let fields: Vec<String> = by.iter().map(|field| escape(field.as_bytes())).collect();
+fn groups(stats: &Stats, by: &[String]) -> String {
     let with_ages = stats.groups.iter().any(|group| group.count("oldest_age").is_some());
-    let headings: Vec<&str> = fields
-        .iter()
-        .map(String::as_str)
-        .chain([">messages", ">share", ">size", ">next", ">last"])
-        .chain(with_ages.then_some([">next waits", ">oldest waits"]).into_iter().flatten())
-        .chain([""])
-        .collect();
-    let mut table = table(&headings);
+    let mut grid = Grid::new(&[]);
+    for field in by {
+        grid.text(escape(field.as_bytes()));
+    }
+    grid.more(&[">messages", ">share", ">size", ">next", ">last"]);
+    if with_ages {
+        grid.more(&[">next waits", ">oldest waits"]);
+    }
+    grid.more(&[""]);
     let largest = stats.groups.iter().map(|group| group.sum("count")).max().unwrap_or(0).max(1);
     // For groups by `bytes`, the member of that name is the size of one message.
     let by_size = by.iter().any(|field| field == "bytes");
@@ -101,7 +102,7 @@ fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
             cells.push(Cell::new(text::age(group.count("oldest_age"), group.flag("oldest_at_least"))));
         }
         cells.push(Cell::new("#".repeat(usize::try_from((count * BAR).div_ceil(largest)).unwrap_or(0))));
-        table.add_row(cells);
+        grid.add(cells);
     }
     if stats.other.sum("count") > 0 {
         let groups = stats
@@ -113,9 +114,9 @@ fn groups(stats: &Stats, by: &[String]) -> comfy_table::Table {
         cells.push(Cell::new(grouped(stats.other.sum("count"))));
         cells.push(Cell::new(share(stats.other.sum("share"))));
         cells.push(Cell::new(text::bytes(stats.other.sum("bytes"))));
-        table.add_row(cells);
+        grid.add(cells);
     }
-    table
+    grid.show()
 }
 
 /// Per mille as percent.

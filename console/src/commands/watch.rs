@@ -1,15 +1,16 @@
 //! `qadmin watch`
 
+use super::live;
 use super::render;
-use super::session::{Session, exit_of, job_ref, whole};
+use super::session::{Session, exit_of, whole};
 use crate::cli;
 use crate::client::JobRef;
 use crate::failure::{Exit, Failure};
 use crate::job_id::is_short;
 use crate::progress::{self, End};
 
-pub(crate) fn run(session: &mut Session, args: &cli::Job) -> Result<Exit, Failure> {
-    let mut job = job_ref(args);
+pub(crate) fn run(session: &mut Session, args: &cli::LiveJob) -> Result<Exit, Failure> {
+    let mut job = live::the_job(session, args, "watch", |_| true)?;
     if job.queue.is_none() || is_short(&job.id) {
         // The first request asks all nodes of a cluster; after that the queue leads to the node. Another job may soon have an
         // id with the same first digits.

@@ -1,7 +1,6 @@
 //! The state that all requests share.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::HeaderMap;
@@ -9,7 +8,7 @@ use axum::http::HeaderMap;
 use super::session::{Login, secret};
 use crate::cli::{Redis, Serve, os_user};
 use crate::client::Client;
-use crate::connection::Server;
+use crate::connection::{Address, Server};
 use crate::failure::{Exit, Failure};
 
 /// Maximum number of idle connections that are kept for later requests.
@@ -17,8 +16,7 @@ const IDLE_MAX: usize = 4;
 
 /// The program as a web server.
 pub(crate) struct App {
-    url: String,
-    cacert: Option<PathBuf>,
+    address: Address,
     idle: Mutex<Vec<Client>>,
     /// Allowed values of the header Host, with ports.
     hosts: Vec<String>,
@@ -31,10 +29,10 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(redis: &Redis, args: &Serve, login: Option<Login>) -> Result<Self, Failure> {
         // An invalid URL is reported at once; a server that cannot be reached may come back.
-        Server::new(&redis.url, redis.cacert.as_deref())?;
+        let address = Address::of(redis)?;
+        Server::new(&address)?;
         Ok(Self {
-            url: redis.url.clone(),
-            cacert: redis.cacert.clone(),
+            address,
             idle: Mutex::default(),
             // For a Unix socket; a proxy in front of it has to send one of the names of --allow-host.
             hosts: std::iter::once("localhost".to_owned())
@@ -86,7 +84,7 @@ impl App {
             let idle = app.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut client = match idle {
                 Some(client) => client,
-                None => Client::new(Server::new(&app.url, app.cacert.as_deref())?),
+                None => Client::new(Server::new(&app.address)?),
             };
             let answer = question(&mut client);
             let mut idle = app.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -43,7 +43,8 @@ impl Run {
 pub(crate) fn program(url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_qadmin"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("QADMIN_") {
+        let others = ["CELERY_BROKER_URL", "REDIS_URL", "REDISCLI_AUTH", "COLUMNS", "COMPLETE"];
+        if name.to_string_lossy().starts_with("QADMIN_") || others.iter().any(|other| name == *other) {
             command.env_remove(name);
         }
     }
@@ -81,9 +82,20 @@ pub(crate) fn terminal(server: &Server, args: &[&str]) -> PtySession {
 
 /// The same with variables of the environment.
 pub(crate) fn terminal_with(server: &Server, args: &[&str], env: &[(&str, &str)]) -> PtySession {
-    let tool = program(&server.url(0));
+    terminal_of(&server.url(0), 200, args, env)
+}
+
+/// Runs it at a terminal of 200 columns against an address.
+pub(crate) fn terminal_at(url: &str, args: &[&str]) -> PtySession {
+    terminal_of(url, 200, args, &[])
+}
+
+/// Runs it at a terminal of this width.
+pub(crate) fn terminal_of(url: &str, columns: u16, args: &[&str], env: &[(&str, &str)]) -> PtySession {
+    let tool = program(url);
     let mut shell = Command::new("sh");
-    shell.args(["-c", "stty cols 200 rows 40; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_qadmin")]).args(args);
+    let size = format!("stty cols {columns} rows 40; exec \"$@\"");
+    shell.args(["-c", &size, "sh", env!("CARGO_BIN_EXE_qadmin")]).args(args);
     for (name, value) in tool.get_envs() {
         match value {
             Some(value) => shell.env(name, value),

@@ -1,0 +1,139 @@
+//! `qadmin audit`
+
+use comfy_table::Cell;
+use serde_json::Value;
+
+use super::session::bytes;
+use crate::audit::{Entry, Wanted, read};
+use crate::cli;
+use crate::connection::Server;
+use crate::failure::{Exit, Failure};
+use crate::grid::Grid;
+use crate::table::{cell, state};
+use crate::terminal;
+use crate::text::{escape, grouped, time};
+
+/// The members of an entry, in the order of the columns of CSV.
+const MEMBERS: [&str; 18] = [
+    "event",
+    "job_id",
+    "user",
+    "actor",
+    "client",
+    "db",
+    "queue",
+    "filter",
+    "mode",
+    "reason",
+    "status",
+    "total_estimated",
+    "processed",
+    "matched",
+    "deleted",
+    "drifted",
+    "options",
+    "duration_ms",
+];
+
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+pub(crate) fn run(server: &mut Server, args: &cli::Audit, json: bool) -> Result<Exit, Failure> {
+    if json && args.csv {
+        return Err(Failure::new(Exit::Usage, "--json and --csv are two forms of output; give one of them"));
+    }
+    let equal = [("queue", &args.queue), ("user", &args.user), ("actor", &args.actor)];
+    let wanted = Wanted {
+        equal: equal.into_iter().filter_map(|(name, value)| Some((name, bytes(value.as_deref()?)))).collect(),
+        events: args.event.clone(),
+        since: args.since.map_or(0, |since| since.0),
+        count: usize::try_from(args.count).unwrap_or(usize::MAX),
+    };
+    let found = read(server, &wanted)?;
+    if json {
+        terminal::print_json(&Value::Array(found.entries.iter().map(Entry::json).collect()));
+    } else if args.csv {
+        terminal::print(&csv(&found.entries));
+    } else if found.entries.is_empty() {
+        terminal::print("There are no such entries.");
+    } else {
+        terminal::print(&people(&found.entries));
+    }
+    if !found.complete {
+        eprintln!(
+            "! The list is not complete: a node of the cluster has too many keys to find all of its streams."
+        );
+    }
+    Ok(Exit::Done)
+}
+
+fn people(entries: &[Entry]) -> String {
+    let mut grid = Grid::new(&[
+        "@when", "event", "#job", "queue", "status", ">cleared", "actor", "filter", "reason", "user",
+        ">matched", "options",
+    ]);
+    for entry in entries {
+        let text = |name: &str| {
+            Cell::new(if entry.get(name).is_empty() { "-".to_owned() } else { escape(entry.get(name)) })
+        };
+        let number = |name: &str| {
+            let number = str::from_utf8(entry.get(name)).ok().and_then(|text| text.parse().ok());
+            number.map_or_else(|| text(name), |number| Cell::new(grouped(number)))
+        };
+        grid.add([
+            Cell::new(time(i64::try_from(entry.id.0).unwrap_or(i64::MAX))),
+            text("event"),
+            cell(Some(entry.get("job_id"))),
+            text("queue"),
+            state(&String::from_utf8_lossy(entry.get("status"))),
+            number("deleted"),
+            text("actor"),
+            text("filter"),
+            text("reason"),
+            text("user"),
+            number("matched"),
+            text("options"),
+        ]);
+    }
+    grid.show()
+}
+
+/// Lines of RFC 4180 without the last line break. Names are escaped as everywhere, so each entry is one line.
+fn csv(entries: &[Entry]) -> String {
+    let heads = ["id", "time"].into_iter().chain(MEMBERS).map(str::to_owned);
+    let mut lines = vec![heads.collect::<Vec<_>>().join(",")];
+    for entry in entries {
+        let ms = i64::try_from(entry.id.0).unwrap_or(i64::MAX);
+        let time = jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default();
+        let members = MEMBERS.iter().map(|name| field(&escape(entry.get(name))));
+        lines.push([field(&entry.id()), time].into_iter().chain(members).collect::<Vec<_>>().join(","));
+    }
+    // The line break that follows completes the last line.
+    lines.join("\r\n") + "\r"
+}
+
+/// A field, in quotation marks where it has to be. A text that looks like a formula gets an apostrophe before it.
+fn field(text: &str) -> String {
+    let text = if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() };
+    if text.contains(['"', ',', '\r', '\n', '\'', ' ']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn a_field_is_one_text_and_no_formula() {
+        assert_eq!(field("celery"), "celery");
+        assert_eq!(field(""), "");
+        assert_eq!(field("a,b"), "\"a,b\"");
+        assert_eq!(field("say \"no\""), "\"say \"\"no\"\"\"");
+        for formula in ["=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)"] {
+            assert_eq!(field(formula), format!("\"'{formula}\""));
+        }
+    }
+}
