@@ -69,7 +69,7 @@ fn a_row_shows_the_arguments() {
     let job = RECORDED.lines().nth(1).unwrap_or_default();
     let row: Vec<Reply> = rows.row(job.as_bytes()).into_iter().map(|(_, value)| value).collect();
     assert_eq!(row[0], Reply::Text(b"upload".to_vec()));
-    assert_eq!(row[2], Reply::Text(br#"{"repoid": 147107, "commitid": "e0ca38f7"}"#.to_vec()));
+    assert_eq!(row[2], Reply::Text(br#"{"repoid":147107,"commitid":"e0ca38f7"}"#.to_vec()));
     assert!(row[3] == Reply::Null && matches!(row[4], Reply::Int(1_796_000_000_000..)), "{row:?}");
 }
 
