@@ -1,11 +1,16 @@
-//! The audit stream: one entry when a clear is accepted, and one when it ends.
+//! The audit stream: one entry when a clear is accepted, one when it ends, and one for each message that QADMIN.SHOW
+//! showed.
+
+use std::collections::VecDeque;
 
 use qadmin_core::excerpt::excerpt;
-use qadmin_core::job::{Member, Record};
+use qadmin_core::job::{JobTarget, Member, Record};
 use qadmin_core::reply::Reply;
+use qadmin_core::request::Show;
 use qadmin_core::slot;
 
 use crate::redis::call::{CallMode, call};
+use crate::redis::caller::Caller;
 use crate::redis::{Ctx, RString, fault, log};
 use crate::settings;
 
@@ -46,6 +51,57 @@ const MEMBERS: [Member; 15] = [
     Member::Drifted,
 ];
 
+/// A message that was shown, of which an entry is to be written.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// Logical database.
+    db: i32,
+    queue: Vec<u8>,
+    user: Option<Vec<u8>>,
+    client: Option<Vec<u8>>,
+    /// The id as the client wrote it.
+    message_id: Vec<u8>,
+}
+
+/// Entries about shown messages that may wait to be written. Beyond it the oldest is given up.
+const SHOWN_MAX: usize = 1_000;
+
+impl Shown {
+    /// Returns the entry about a message of a queue that the caller of the present command gets.
+    pub(crate) fn of(ctx: Ctx<'_>, request: &Show, target: &JobTarget) -> Self {
+        let Caller { user, client, .. } = ctx.caller();
+        let message_id = excerpt(&request.id, AUDIT_TEXT_MAX);
+        Self { db: target.db, queue: target.queue.clone(), user, client, message_id }
+    }
+
+    /// Queues the entry until writes are possible: the command itself writes nothing.
+    pub(crate) fn queue(self, waiting: &mut VecDeque<Self>) {
+        while waiting.len() >= SHOWN_MAX {
+            waiting.pop_front();
+            log::warning(
+                "an audit entry about a shown message is given up, because too many wait to be written",
+            );
+        }
+        waiting.push_back(self);
+    }
+
+    /// Writes the entry.
+    pub(crate) fn write(&self, ctx: Ctx<'_>) {
+        ctx.select(self.db);
+        let Some(mut args) = begin(ctx, "show", &self.queue, ctx.flags().cluster()) else { return };
+        let db = self.db.to_string();
+        let members: [(&str, &[u8]); 5] = [
+            ("user", self.user.as_deref().unwrap_or_default()),
+            ("client", self.client.as_deref().unwrap_or_default()),
+            ("db", db.as_bytes()),
+            ("queue", &excerpt(&self.queue, AUDIT_TEXT_MAX)),
+            ("message_id", &self.message_id),
+        ];
+        args.extend(members.iter().flat_map(|(name, value)| [RString::new(name), RString::new(value)]));
+        append(ctx, &args);
+    }
+}
+
 fn key(queue: &[u8], cluster: bool) -> String {
     if cluster { format!("qadmin:audit:{{{}}}", slot::tag(slot::of(queue))) } else { "qadmin:audit".into() }
 }
@@ -54,31 +110,12 @@ fn key(queue: &[u8], cluster: bool) -> String {
 /// logged and no job stops.
 pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, cluster: bool) {
     fault::point("writing the audit");
-    let key = RString::new(key(queue, cluster));
-    let mut keep = settings::now().audit_maxlen();
-    if keep == 0 {
-        return;
-    }
-    if ctx.flags().out_of_memory() {
-        // Lack of memory does not stop a clear: its entries replace the oldest ones.
-        let there =
-            call(ctx, c"XLEN", CallMode::Read, &[RString::new(key.bytes())]).ok().and_then(|len| len.int());
-        keep = keep.min(u64::try_from(there.unwrap_or(0)).unwrap_or(0).max(KEPT_AT_LEAST));
-    }
     let event = match entry {
         Entry::Start => "start",
         Entry::End => "end",
         Entry::Interrupted => "interrupted",
     };
-    let mut args = vec![
-        key,
-        RString::new("MAXLEN"),
-        RString::new("="),
-        RString::new(keep.to_string()),
-        RString::new("*"),
-        RString::new("event"),
-        RString::new(event),
-    ];
+    let Some(mut args) = begin(ctx, event, queue, cluster) else { return };
     for member in MEMBERS {
         args.push(RString::new(member.name()));
         args.push(match record.get(member) {
@@ -93,7 +130,35 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
     let duration = if ended > 0 { ended - record.int(Member::StartedAt) } else { 0 };
     args.push(RString::new("duration_ms"));
     args.push(RString::new(duration.to_string()));
-    if let Err(refusal) = call(ctx, c"XADD", CallMode::Write, &args) {
+    append(ctx, &args);
+}
+
+/// Returns the first arguments of XADD; `None` if no entries are kept.
+fn begin(ctx: Ctx<'_>, event: &str, queue: &[u8], cluster: bool) -> Option<Vec<RString>> {
+    let key = RString::new(key(queue, cluster));
+    let mut keep = settings::now().audit_maxlen();
+    if keep == 0 {
+        return None;
+    }
+    if ctx.flags().out_of_memory() {
+        // Lack of memory does not stop a clear: its entries replace the oldest ones.
+        let there =
+            call(ctx, c"XLEN", CallMode::Read, &[RString::new(key.bytes())]).ok().and_then(|len| len.int());
+        keep = keep.min(u64::try_from(there.unwrap_or(0)).unwrap_or(0).max(KEPT_AT_LEAST));
+    }
+    Some(vec![
+        key,
+        RString::new("MAXLEN"),
+        RString::new("="),
+        RString::new(keep.to_string()),
+        RString::new("*"),
+        RString::new("event"),
+        RString::new(event),
+    ])
+}
+
+fn append(ctx: Ctx<'_>, args: &[RString]) {
+    if let Err(refusal) = call(ctx, c"XADD", CallMode::Write, args) {
         log::warning(&format!("no audit entry: {}", String::from_utf8_lossy(&refusal)));
     }
 }

@@ -116,6 +116,7 @@ fn numbers() -> Vec<(&'static str, u64)> {
             ("index_audits", of_indexes.audits),
             ("index_audit_faults", of_indexes.audit_faults),
             ("aof_can_hold_units", u64::from(can_hold_units(totals))),
+            ("shows_live", live(JobKind::Show)),
         ]
     })
     .unwrap_or_default()

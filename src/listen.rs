@@ -134,7 +134,9 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.end_jobs(
                 |_| true,
                 |job| match job.start().kind {
-                    JobKind::Preview | JobKind::Stats => (JobStatus::Failed, EndReason::RoleChanged),
+                    JobKind::Preview | JobKind::Stats | JobKind::Show => {
+                        (JobStatus::Failed, EndReason::RoleChanged)
+                    }
                     JobKind::Clear | JobKind::Undo => (JobStatus::Interrupted, EndReason::BecameReplica),
                 },
             );
@@ -150,7 +152,9 @@ pub(crate) fn on_server_event(ctx: Ctx<'_>, event: ServerEvent) {
             state.end_jobs(
                 |_| true,
                 |job| match job.start().kind {
-                    JobKind::Preview | JobKind::Stats => (JobStatus::Failed, EndReason::Loading),
+                    JobKind::Preview | JobKind::Stats | JobKind::Show => {
+                        (JobStatus::Failed, EndReason::Loading)
+                    }
                     JobKind::Clear | JobKind::Undo => (JobStatus::Interrupted, EndReason::DatasetReplaced),
                 },
             );

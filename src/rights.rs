@@ -69,6 +69,7 @@ pub(crate) fn starter(kind: JobKind) -> &'static CommandSpec {
     match kind {
         JobKind::Preview => &commands::PREVIEW,
         JobKind::Stats => &commands::STATS,
+        JobKind::Show => &commands::SHOW,
         JobKind::Clear => &commands::CLEARJOB,
         JobKind::Undo => &commands::UNDO,
     }

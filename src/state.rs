@@ -5,6 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use qadmin_core::job::{Caches, Pace, Registry, TurnClock};
 use qadmin_core::scan::ListOutcome;
 
+use crate::audit::Shown;
 use crate::measures::Measures;
 use crate::publisher::Publisher;
 use crate::record::{Index, OrphanedRecords, PendingWrite};
@@ -35,6 +36,8 @@ pub(crate) struct State {
     pub(crate) records: Index,
     /// Records that could not be written yet.
     pub(crate) pending: VecDeque<PendingWrite>,
+    /// Audit entries about messages that were shown, which are to be written.
+    pub(crate) shown: VecDeque<Shown>,
     /// Records to check for jobs that died without writing their end.
     pub(crate) orphaned: OrphanedRecords,
     /// The outcome of the last slice over lists, kept to use its memory again.

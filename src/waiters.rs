@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use qadmin_core::job::JobTarget;
-use qadmin_core::request::{CountRequest, Format, Preview, Stats};
+use qadmin_core::request::{CountRequest, Format, Preview, Show, Stats};
 use uuid::Uuid;
 
 use crate::library::Recognised;
@@ -33,10 +33,28 @@ pub(crate) enum WaitFor {
     Preview(Box<CountWait<Preview>>),
     /// The groups of inline stats.
     Stats(Box<CountWait<Stats>>),
+    /// The message that a job searches for.
+    Show(Box<ShowWait>),
     /// The end of a job, to see its status.
     Status(Format),
     /// The end of a walk over the keys.
     Queues(Format),
+}
+
+/// A command that waits for the message that its job searches for.
+#[derive(Debug)]
+pub(crate) struct ShowWait {
+    /// The request.
+    pub(crate) request: Show,
+    /// The messages that are searched, as they were when the command was accepted.
+    pub(crate) target: JobTarget,
+}
+
+impl ShowWait {
+    /// Returns approximately how many bytes a kept request takes.
+    pub(crate) fn bytes_of(request: &Show, target: &JobTarget) -> usize {
+        2 * target.bytes() + 4 * request.id.len()
+    }
 }
 
 /// A command that waits for the count of a job.
@@ -93,6 +111,7 @@ impl Waiter {
         match &self.what {
             WaitFor::Preview(wait) => wait.bytes,
             WaitFor::Stats(wait) => wait.bytes,
+            WaitFor::Show(wait) => ShowWait::bytes_of(&wait.request, &wait.target),
             WaitFor::Status(_) | WaitFor::Queues(_) => 0,
         }
     }

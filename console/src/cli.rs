@@ -62,6 +62,10 @@ pub(crate) enum Command {
     Undo(Undo),
     /// Count the messages of a queue by task or other fields.
     Stats(Stats),
+    /// Show which fields the messages have that run next: names for filters, types, examples.
+    Fields(Fields),
+    /// Show one message whole, with its arguments. The Redis user needs the permission for QADMIN.SHOW.
+    Show(Show),
     /// List live and remembered jobs, newest first.
     Jobs(Jobs),
     /// Show the status of a job.
@@ -331,6 +335,33 @@ pub(crate) struct Stats {
     /// Do not wait for a count that needs a job: print the job's id.
     #[arg(long)]
     pub(crate) no_wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fields {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) index: Index,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The key of the list, or of the hash of unacknowledged messages.
+    pub(crate) queue: OsString,
+    /// The id of the task.
+    pub(crate) id: OsString,
+    /// The kind of the queue's messages. Default: the server's setting default-kind.
+    #[arg(id = "show_kind", long = "as", value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<MessageKind>,
+    /// For a queue with priorities: all its lists as one queue, or the list of one step. Default: the list with that name.
+    #[arg(long, value_name = "all|STEP")]
+    pub(crate) priority: Option<String>,
+    #[command(flatten)]
+    pub(crate) index: Index,
+    /// Write the bytes of the message and nothing else. To a terminal they are escaped.
+    #[arg(long)]
+    pub(crate) raw: bool,
 }
 
 #[derive(Debug, Args)]

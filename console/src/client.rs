@@ -437,7 +437,7 @@ impl Client {
         Ok(maps.map(|job| Status::new(Map::new(job))).collect())
     }
 
-    fn map(&mut self, command: Cmd, name: &str) -> Result<Map, Failure> {
+    pub(crate) fn map(&mut self, command: Cmd, name: &str) -> Result<Map, Failure> {
         self.json(command, name).map(Map::new)
     }
 
@@ -454,14 +454,14 @@ impl Client {
     }
 }
 
-fn say_index(command: &mut Cmd, key: Option<&Vec<u8>>) {
+pub(crate) fn say_index(command: &mut Cmd, key: Option<&Vec<u8>>) {
     if let Some(key) = key {
         command.arg("INDEX").arg(key);
     }
 }
 
 /// Adds the kind of the messages, and the lists of a queue with priorities.
-fn say_kind(command: &mut Cmd, kind: Option<MessageKind>, priority: Option<&str>) {
+pub(crate) fn say_kind(command: &mut Cmd, kind: Option<MessageKind>, priority: Option<&str>) {
     if let Some(kind) = kind {
         command.arg("AS").arg(kind.word());
     }

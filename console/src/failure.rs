@@ -29,7 +29,7 @@ pub(crate) enum Exit {
     NoModule = 7,
     /// A clear was sent to a replica.
     Replica = 8,
-    /// The job is unknown.
+    /// The job is unknown, or the message is not in the queue.
     NoJob = 9,
     /// `qadmin doctor` found a failure, or a step that comes before the removal of the module.
     Unhealthy = 10,
@@ -90,7 +90,7 @@ impl Failure {
                      the primary's address with --redis."
                 ),
             ),
-            "NOJOB" => Self::new(Exit::NoJob, said),
+            "NOJOB" | "NOMESSAGE" => Self::new(Exit::NoJob, said),
             "NOAUTH" | "WRONGPASS" => Self::new(
                 Exit::Unreachable,
                 format!("the server at {address} refused the login.\nThe server says: {said}"),

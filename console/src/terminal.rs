@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize as _;
 use serde_json::Value;
 
-use crate::text::SafeJson;
+use crate::text::{SafeJson, escape};
 
 /// Whether standard output may have colours: it is a terminal, and NO_COLOR is not set (https://no-color.org).
 pub(crate) fn colour() -> bool {
@@ -66,4 +66,16 @@ pub(crate) fn print_json(value: &Value) {
         .serialize(&mut serde_json::Serializer::with_formatter(&mut out, SafeJson::new()))
         .expect("a value has a JSON form and a Vec takes it");
     print(&String::from_utf8_lossy(&out));
+}
+
+/// Writes bytes to standard output as they are or, if that is a terminal, as visible text on one line.
+pub(crate) fn print_raw(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        drop(out);
+        return print(&escape(bytes));
+    }
+    if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
 }

@@ -42,6 +42,8 @@ fn no_byte_of_a_message_or_a_name_controls_the_terminal() {
         &wrong,
         &["jobs"],
         &["queues"],
+        &["fields", &queue],
+        &["show", &queue, EVIL],
         &["jobs", &queue],
         &["preview", &queue, "--task", EVIL],
     ] {

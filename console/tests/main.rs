@@ -16,6 +16,7 @@ mod index;
 mod lists;
 mod live;
 mod man;
+mod messages;
 mod preview;
 mod priorities;
 mod sentinel;

@@ -218,6 +218,28 @@ impl Field {
         Ok(field)
     }
 
+    /// Returns the field that means everything of one source: all arguments, headers or properties. Only for a source
+    /// whose fields have a name after the point.
+    #[must_use]
+    pub(crate) fn all_of(source: Source) -> Self {
+        let (name, kind) = ("".into(), FieldType::Value);
+        Self { name, kind, source, path: Vec::new(), quoted: 0, any: false }
+    }
+
+    /// Returns the field of one member of a source, as a user would type it: the member's name is in quotes where it
+    /// has to be. `None` if no filter can name it, because the name is too long.
+    #[must_use]
+    pub(crate) fn member(before: &str, member: &str) -> Option<Self> {
+        let is_plain =
+            !member.is_empty() && member != "*" && !member.contains('.') && !member.starts_with('"');
+        let name = match is_plain {
+            true => format!("{before}.{member}"),
+            false => format!("{before}.\"{}\"", member.replace('\\', "\\\\").replace('"', "\\\"")),
+        };
+        let field = Self::parse(name.as_bytes()).ok()?;
+        (field.path.len() == 1 && *field.path[0] == *member && !field.any).then_some(field)
+    }
+
     /// What it asks of the message's arrival, which is known by the message's position and not by its bytes.
     #[must_use]
     pub fn arrival(&self) -> Option<ArrivalField> {

@@ -8,8 +8,8 @@ use qadmin_core::job::{JobTarget, Storage};
 use qadmin_core::kind::MessageKind;
 use qadmin_core::priorities::{List, Priority, STEPS_MAX};
 use qadmin_core::request::{
-    Cancel, ClearJob, CountRequest, Help, JobName, Jobs, Preview, Request, Stats, Status, TargetOptions, Undo,
-    commands, optional_queue,
+    Cancel, ClearJob, CountRequest, Fields, Format, Help, JobName, Jobs, Preview, Request, Show, Stats, Status,
+    TargetOptions, Undo, commands, optional_queue,
 };
 use qadmin_core::settings::{SETTINGS, Settings, TEXTS, parse_load_args};
 use qadmin_fuzz::{NOW_MS, check_error, words};
@@ -44,6 +44,11 @@ fn target(options: &TargetOptions) -> JobTarget {
         reads_pickle: true,
         sample_fields: Vec::new(),
     }
+}
+
+/// The options of a command about this queue that has no others.
+fn target_of(queue: &[u8]) -> TargetOptions {
+    TargetOptions { queue: queue.to_vec(), priority: None, index: None, kind: None, format: Format::default() }
 }
 
 /// The lists that a command goes over: each once, and one of them has the queue's own name where all are meant.
@@ -90,6 +95,18 @@ fuzz_target!(|data: &[u8]| {
                 let target = target(&stats.target);
                 let again = parse::<Stats>(args).map(|again| again.key(&target));
                 assert_eq!(Some(stats.key(&target)), again);
+            }
+        }
+        b"FIELDS" => {
+            if let Some(fields) = parse::<Fields>(args) {
+                assert_eq!(args.len() == 1, fields.filter.is_all() && fields.target == target_of(args[0]));
+            }
+        }
+        b"SHOW" => {
+            if let Some(show) = parse::<Show>(args) {
+                // One message is searched, whatever its id is.
+                assert_eq!(show.id, args[1]);
+                assert!(!show.filter.is_all() && show.filter.text().starts_with(b"WHERE id = "));
             }
         }
         b"CLEARJOB" => {

@@ -8,6 +8,7 @@ mod apply;
 mod cancel;
 mod clearjob;
 mod control;
+mod fields;
 mod help;
 mod index;
 mod jobs;
@@ -17,6 +18,7 @@ mod queues;
 mod recorded;
 mod resume;
 mod short_id;
+mod show;
 mod stats;
 mod status;
 mod undo;
@@ -46,7 +48,7 @@ pub(super) fn register(ctx: Ctx<'_>) -> Result<(), &'static str> {
     register_all(ctx, &HANDLERS)
 }
 
-static HANDLERS: [Handler; 14] = [
+static HANDLERS: [Handler; 16] = [
     handler(&commands::PREVIEW, |ctx, args| answer(ctx, args, preview::run)),
     handler(&commands::CLEARJOB, |ctx, args| answer(ctx, args, clearjob::run)),
     with_queue(
@@ -86,6 +88,8 @@ static HANDLERS: [Handler; 14] = [
     ),
     handler(&commands::QUEUES, |ctx, args| answer(ctx, args, queues::run)),
     handler(&commands::STATS, |ctx, args| answer(ctx, args, stats::run)),
+    handler(&commands::FIELDS, |ctx, args| answer(ctx, args, fields::run)),
+    handler(&commands::SHOW, |ctx, args| answer(ctx, args, show::run)),
     with_queue(
         &commands::INDEX,
         |ctx, args| answer(ctx, args, index::run),

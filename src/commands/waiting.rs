@@ -4,7 +4,7 @@ use qadmin_core::error::{EndReason, ServerError};
 use uuid::Uuid;
 
 use super::queue::tiers::after_wait;
-use super::{send, status};
+use super::{send, show, status};
 use crate::entry;
 use crate::redis::block::{Blocked, ClientId};
 use crate::redis::{Ctx, reply};
@@ -27,6 +27,12 @@ fn answer(ctx: Ctx<'_>, client: ClientId) {
         match waiter.what {
             WaitFor::Preview(wait) => Ok(after_wait(state, ctx, waiter.job, &wait)),
             WaitFor::Stats(wait) => Ok(after_wait(state, ctx, waiter.job, &wait)),
+            WaitFor::Show(wait) => {
+                let answer = show::after_wait(state, ctx, waiter.job, &wait);
+                // Nobody else waits for this job.
+                abandon(state, waiter.job);
+                answer
+            }
             WaitFor::Status(format) => {
                 status::show(state, ctx, waiter.job, None).map(|reply| (reply, format))
             }
@@ -42,7 +48,7 @@ fn answer(ctx: Ctx<'_>, client: ClientId) {
     }
 }
 
-/// The client has disconnected: ends an inline preview that nobody else asked for.
+/// The client has disconnected: ends an inline preview, or the search of a SHOW, that nobody else asked for.
 pub(crate) fn gone(client: ClientId) -> Option<Blocked> {
     entry::with(|state| {
         let mut waiter = state.waiters.take(client)?;

@@ -8,7 +8,7 @@ use qadmin_core::scan::Effect;
 use uuid::Uuid;
 
 use super::gate;
-use crate::audit::Entry;
+use crate::audit::{Entry, Shown};
 use crate::index;
 use crate::no_match;
 use crate::record::{self, PendingWrite, queue_write};
@@ -211,15 +211,36 @@ impl State {
         info::latency_sample(whole_ns / 1_000_000);
     }
 
+    /// Lets an entry in the audit stream follow that somebody was shown a message. A replica writes nothing.
+    pub(crate) fn audit_shown(&mut self, ctx: Ctx<'_>, shown: Shown) {
+        if ctx.flags().primary() && settings::now().audit_maxlen() > 0 {
+            shown.queue(&mut self.shown);
+            hook_and_arm(Some(ctx));
+        }
+    }
+
+    /// Writes some of the entries about shown messages.
+    fn write_shown(&mut self, ctx: Ctx<'_>) {
+        for _ in 0..PENDING_PER_TURN {
+            let Some(shown) = self.shown.pop_front() else { return };
+            shown.write(ctx);
+        }
+    }
+
     /// Writes some of the pending records, and reconciles some of those whose jobs may have died. Returns whether
     /// more can be done at once.
     pub(super) fn flush_pending(&mut self, ctx: Ctx<'_>) -> bool {
         if gate(ctx).is_some() {
+            if !ctx.flags().primary() {
+                // Only a primary writes them.
+                self.shown.clear();
+            }
             return false;
         }
+        guard("audit entries about shown messages", || self.write_shown(ctx));
         guard("making room for records", || self.trim_records(ctx));
         if self.pending.is_empty() && self.orphaned.is_empty() {
-            return false;
+            return !self.shown.is_empty();
         }
         for paid in 0..PENDING_PER_TURN {
             let Some(record) = self.pending.pop_front() else { return self.reconcile(ctx) };
@@ -241,6 +262,7 @@ impl State {
         self.registry.live().is_empty()
             && !self.walks.any_live()
             && self.pending.is_empty()
+            && self.shown.is_empty()
             && self.orphaned.is_empty()
             && !index::needs_look()
             && !index::is_due()
@@ -297,6 +319,7 @@ fn started(job: &mut Job) -> String {
     let dry = if start.dry_run { "dry run of " } else { "" };
     let effect = match start.effect {
         _ if start.kind == JobKind::Undo => "undo",
+        _ if start.kind == JobKind::Show => "search",
         Effect::Count => "preview",
         Effect::Group => "stats",
         Effect::ClearAll => "clear all",

@@ -9,7 +9,7 @@ use crate::support::{ask, run, wait_for_job};
 
 /// Every public command about a queue.
 const COMMANDS: &str = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.cancel +qadmin.pause +qadmin.resume +qadmin.throttle \
-     +qadmin.jobs +qadmin.queues +qadmin.stats +qadmin.help";
+     +qadmin.jobs +qadmin.queues +qadmin.stats +qadmin.fields +qadmin.help";
 
 /// A user and the user's permissions.
 struct Role {
@@ -33,7 +33,7 @@ fn roles() -> Vec<Role> {
         role("nobody", "~* -@all +ping +select", false, false, false),
         role(
             "looker",
-            "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs +qadmin.queues +qadmin.stats",
+            "%R~celery -@all +qadmin.preview +qadmin.status +qadmin.jobs +qadmin.queues +qadmin.stats +qadmin.fields",
             true,
             false,
             false,
@@ -79,6 +79,9 @@ fn each_role_can_do_only_what_its_rules_permit() {
             (format!("QADMIN.PREVIEW celery {filter}"), role.looks),
             (format!("QADMIN.PREVIEW celery {filter} NOCOUNT"), role.looks),
             ("QADMIN.STATS celery GROUPBY 1 task".to_string(), role.looks),
+            ("QADMIN.FIELDS celery".to_string(), role.looks),
+            // None of these roles has this right.
+            ("QADMIN.SHOW celery some-id".to_string(), false),
             (format!("QADMIN.STATS celery {filter} GROUPBY 1 task BUST"), role.looks),
             (format!("QADMIN.STATUS {ended}"), role.looks),
             (format!("QADMIN.STATUS {ended} QUEUE celery"), role.looks),
@@ -124,6 +127,7 @@ fn looks_and_clears(server: &Server, rules: &str, ended: &str) -> (bool, bool) {
         "QADMIN.JOBS".into(),
         "QADMIN.QUEUES".into(),
         "QADMIN.STATS celery GROUPBY 1 task".into(),
+        "QADMIN.FIELDS celery".into(),
         "QADMIN.HELP".into(),
     ];
     let clears = [

@@ -15,10 +15,12 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// The pages whose examples are run, each with its own server and queue.
-const PAGES: [&str; 27] = [
+const PAGES: [&str; 29] = [
     "README.md",
     "docs/walkthrough.md",
     "docs/commands/stats.md",
+    "docs/commands/fields.md",
+    "docs/commands/show.md",
     "docs/commands/pause.md",
     "docs/commands/throttle.md",
     "docs/priorities.md",

@@ -33,6 +33,8 @@ fn command_info_says_where_a_command_may_run() {
         ("cancel", -2, "allow_busy module movablekeys no_mandatory_keys", [0, 0, 0]),
         ("jobs", -1, "module movablekeys no_mandatory_keys readonly", [0, 0, 0]),
         ("stats", -2, "module readonly", [1, 1, 1]),
+        ("fields", -2, "module readonly", [1, 1, 1]),
+        ("show", -3, "module readonly", [1, 1, 1]),
         ("help", 1, "fast loading module readonly stale", [0, 0, 0]),
     ] {
         let reply = run(&mut conn, &format!("COMMAND INFO qadmin.{name}")).expect("COMMAND INFO");
@@ -48,8 +50,13 @@ fn command_info_says_where_a_command_may_run() {
 fn key_specs_say_what_is_done_to_the_queue() {
     let server = Server::start();
     let mut conn = server.conn();
-    for (name, flags) in [("preview", "RO access"), ("stats", "RO access"), ("clearjob", "RW access delete")]
-    {
+    for (name, flags) in [
+        ("preview", "RO access"),
+        ("stats", "RO access"),
+        ("fields", "RO access"),
+        ("show", "RO access"),
+        ("clearjob", "RW access delete"),
+    ] {
         let reply = run(&mut conn, &format!("COMMAND INFO qadmin.{name}")).expect("COMMAND INFO");
         let row = list(&list(&reply)[0]);
         let specs = list(&row[8]);
@@ -75,6 +82,8 @@ fn getkeys_finds_the_queue_at_any_position() {
         ("QADMIN.PREVIEW q TASK t".to_string(), "q"),
         ("QADMIN.PREVIEW q TASK QUEUE SAMPLE 3".to_string(), "q"),
         ("QADMIN.STATS q GROUPBY 2 task QUEUE".to_string(), "q"),
+        ("QADMIN.FIELDS q TASK QUEUE".to_string(), "q"),
+        ("QADMIN.SHOW q QUEUE FORMAT JSON".to_string(), "q"),
         ("QADMIN.CLEARJOB q TASK t ALL CONFIRM q".to_string(), "q"),
         (format!("QADMIN.STATUS {ID} QUEUE q"), "q"),
         (format!("QADMIN.STATUS {ID} WAIT 5 queue q FORMAT JSON"), "q"),
@@ -127,6 +136,8 @@ fn command_docs_has_every_command_with_its_arguments() {
         ("jobs", "queue count kind status user format verbose"),
         ("queues", "glob format verbose"),
         ("stats", "queue filter groupby top bust inexact priority index kind format verbose"),
+        ("fields", "queue filter priority index kind format verbose"),
+        ("show", "queue id priority index kind format verbose"),
         ("undo", "job-id queue confirm front dryrun id actor reason format verbose"),
         ("index", "action queue fields kind format verbose"),
         ("help", ""),
@@ -159,8 +170,8 @@ fn commands_are_listed_as_the_modules_own() {
     let reply = run(&mut server.conn(), "COMMAND LIST FILTERBY MODULE qadmin").expect("COMMAND LIST");
     let names: Vec<String> = words(&reply).iter().map(|name| name.to_lowercase()).collect();
     let all = [
-        "apply", "cancel", "clearjob", "help", "index", "jobs", "pause", "preview", "queues", "resume",
-        "stats", "status", "throttle", "undo",
+        "apply", "cancel", "clearjob", "fields", "help", "index", "jobs", "pause", "preview", "queues",
+        "resume", "show", "stats", "status", "throttle", "undo",
     ];
     assert_eq!(names, all.map(|name| format!("qadmin.{name}")));
 }

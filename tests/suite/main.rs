@@ -38,6 +38,7 @@ mod laravel;
 mod limits;
 mod live;
 mod map;
+mod messages;
 mod model;
 mod moves;
 mod neighbours;

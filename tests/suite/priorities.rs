@@ -474,7 +474,7 @@ fn every_list_needs_the_right_and_a_right_that_is_lost_ends_the_job() {
     let mut admin = server.conn();
     filled(&mut admin, 2_000);
     let user = |name: &str, keys: &str| {
-        let rules = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.stats +qadmin.jobs +qadmin.cancel \
+        let rules = "+qadmin.preview +qadmin.clearjob +qadmin.status +qadmin.fields +qadmin.stats +qadmin.jobs +qadmin.cancel \
                      +qadmin.pause";
         tell(&mut server.conn(), &format!("ACL SETUSER {name} reset on nopass -@all {rules} {keys}"));
         let mut conn = server.conn();
@@ -488,11 +488,12 @@ fn every_list_needs_the_right_and_a_right_that_is_lost_ends_the_job() {
     let line = |command: &str| match command {
         "PREVIEW" => "QADMIN.PREVIEW celery TASK m PRIORITY ALL".to_owned(),
         "STATS" => "QADMIN.STATS celery GROUPBY 1 task PRIORITY ALL".to_owned(),
+        "FIELDS" => "QADMIN.FIELDS celery PRIORITY ALL".to_owned(),
         _ => "QADMIN.CLEARJOB celery TASK m DRYRUN PRIORITY ALL".to_owned(),
     };
     let denied =
         |conn: &mut Connection, line: &str| run(conn, line).is_err_and(|e| e.code() == Some("NOPERM"));
-    for (command, reads) in [("PREVIEW", true), ("STATS", true), ("CLEARJOB", false)] {
+    for (command, reads) in [("PREVIEW", true), ("STATS", true), ("FIELDS", true), ("CLEARJOB", false)] {
         let line = line(command);
         tell(&mut admin, "ACL LOG RESET");
         assert!(!denied(&mut whole, &line), "{command}");

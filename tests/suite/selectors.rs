@@ -115,6 +115,9 @@ fn one_selector_must_permit_a_command_and_all_keys_of_its_queue() {
     for case in [
         case("QADMIN.PREVIEW prod TASK t PRIORITY ALL", "qadmin.preview", &["%R~prod", "%R~prod:3"]),
         case("QADMIN.STATS prod GROUPBY 1 task PRIORITY ALL", "qadmin.stats", &["%R~prod", "%R~prod:3"]),
+        case("QADMIN.FIELDS prod PRIORITY ALL", "qadmin.fields", &["%R~prod", "%R~prod:3"]),
+        case("QADMIN.SHOW prod 1 PRIORITY ALL", "qadmin.show", &["%R~prod", "%R~prod:3"]),
+        case("QADMIN.FIELDS unacked", "qadmin.fields", &["%R~unacked", "%R~unacked_index"]),
         case("QADMIN.PREVIEW prod TASK t PRIORITY 3", "qadmin.preview", &["%R~prod", "%R~prod:3"]),
         case(
             "QADMIN.CLEARJOB prod TASK x PRIORITY ALL ALL CONFIRM prod",

@@ -5,6 +5,7 @@ mod cancel;
 mod clear;
 mod control;
 mod doctor;
+mod fields;
 mod index;
 mod jobs;
 mod live;
@@ -13,6 +14,7 @@ mod preview;
 mod queues;
 mod render;
 mod session;
+mod show;
 mod stats;
 mod status;
 mod undo;
@@ -54,6 +56,8 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
         Command::Clear(args) => clear::run(&mut session, args),
         Command::Undo(args) => undo::run(&mut session, args),
         Command::Stats(args) => stats::run(&mut session, args),
+        Command::Fields(args) => fields::run(&mut session, args),
+        Command::Show(args) => show::run(&mut session, args),
         Command::Jobs(args) => jobs::run(&mut session, args),
         Command::Status(args) => status::run(&mut session, args),
         Command::Watch(args) => watch::run(&mut session, args),

@@ -9,9 +9,11 @@ use super::rules::User;
 use super::version::Version;
 
 /// Each command of the module with arguments that it refuses: where the user may run it, its own error comes back.
-const PROBES: [&[&str]; 14] = [
+const PROBES: [&[&str]; 16] = [
     &["QADMIN.PREVIEW", "qadmin:doctor"],
     &["QADMIN.STATS", "qadmin:doctor"],
+    &["QADMIN.FIELDS", "qadmin:doctor", "DOCTOR"],
+    &["QADMIN.SHOW", "qadmin:doctor", ""],
     &["QADMIN.QUEUES", "DOCTOR"],
     &["QADMIN.JOBS", "DOCTOR"],
     &["QADMIN.STATUS", "DOCTOR"],
@@ -72,8 +74,8 @@ pub(super) fn permissions(asker: &mut Asker<'_>, facts: &Facts) -> Finding {
     };
     if may.is_empty() {
         let name = facts.me.as_deref().unwrap_or("NAME");
-        let viewer =
-            ["preview", "status", "jobs", "queues", "stats", "help"].map(|name| format!("+qadmin.{name}"));
+        let viewer = ["preview", "status", "jobs", "queues", "stats", "fields", "help"]
+            .map(|name| format!("+qadmin.{name}"));
         let words = ["ACL", "SETUSER", name].map(str::to_owned).into_iter().chain(viewer);
         return Finding::warning(CHECK, format!("{who} may run no command of the module"))
             .next(asker.cli.line(&words.collect::<Vec<_>>()));

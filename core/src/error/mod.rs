@@ -17,6 +17,7 @@ mod request;
 mod resume;
 mod server;
 mod setting;
+mod show;
 mod target;
 mod undo;
 
@@ -29,6 +30,7 @@ pub use request::RequestError;
 pub use resume::ResumeError;
 pub use server::ServerError;
 pub use setting::SettingError;
+pub use show::ShowError;
 pub use target::TargetError;
 pub use undo::UndoError;
 
@@ -47,6 +49,8 @@ pub enum Code {
     NoJob,
     /// Several jobs have ids that begin with the short id.
     Ambiguous,
+    /// No message of the queue has the id.
+    NoMessage,
     /// As many jobs as the setting `max-jobs` allows are unfinished.
     TooManyJobs,
     /// The key holds a type that the command does not work on.
@@ -72,6 +76,7 @@ impl Code {
             Self::CrossSlot => "CROSSSLOT",
             Self::NoJob => "NOJOB",
             Self::Ambiguous => "AMBIGUOUS",
+            Self::NoMessage => "NOMESSAGE",
             Self::TooManyJobs => "TOOMANYJOBS",
             Self::WrongType => "WRONGTYPE",
             Self::NoPerm => "NOPERM",
@@ -99,6 +104,8 @@ pub enum Error {
     Undo(UndoError),
     /// An interrupted job cannot be continued.
     Resume(ResumeError),
+    /// A message is not shown.
+    Show(ShowError),
     /// A setting is wrong.
     Setting(SettingError),
     /// The server does not permit the command now or for this user, or the module has a fault.
@@ -129,6 +136,7 @@ impl Error {
             Self::Job(error) => error.describe(),
             Self::Undo(error) => error.describe(),
             Self::Resume(error) => error.describe(),
+            Self::Show(error) => error.describe(),
             Self::Setting(error) => error.describe(),
             Self::Server(error) => error.describe(),
             Self::End(reason) => reason.describe(),
@@ -164,6 +172,7 @@ from_areas! {
     Job(JobError);
     Undo(UndoError);
     Resume(ResumeError);
+    Show(ShowError);
     Setting(SettingError);
     Server(ServerError);
     End(EndReason);

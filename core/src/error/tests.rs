@@ -148,6 +148,13 @@ one_of_each! {
         OtherDatabase { .. } => ResumeError::OtherDatabase { id: id(), db: 3 };
         Refused { .. } => ResumeError::Refused { why: "the cluster is down".to_owned() };
     }
+    Show(ShowError) {
+        NotThere { .. } => ShowError::NotThere { id: got(), queue: got(), searched: 7 };
+        HasLeft { .. } => ShowError::HasLeft { id: got(), queue: got() };
+        CannotWait { .. } => ShowError::CannotWait { id: got(), searched: 7, depth: 9 };
+        Stopped { .. } => ShowError::Stopped { id: got(), searched: 7, why: "job was cancelled".to_owned() };
+        TooManyWaiting { .. } => ShowError::TooManyWaiting { max: 10_000 };
+    }
     Setting(SettingError) {
         Unknown { .. } => SettingError::Unknown { got: got(), known: "duty, sep".to_owned() };
         Repeated { .. } => SettingError::Repeated { name: "duty" };

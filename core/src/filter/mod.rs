@@ -23,7 +23,8 @@
 //! - `condition` evaluates one condition, and `matcher` all conditions for one message. `single` evaluates a
 //!   condition for one value at a time.
 //! - `grouping` puts matches into groups, and `distinct` finds matches that have the same values.
-//! - `projection` shows a message in the row of a sample.
+//! - `projection` shows a message in the row of a sample, and `whole` shows all of it.
+//! - `inventory` finds the fields that messages have.
 
 mod any;
 mod build;
@@ -32,6 +33,7 @@ mod condition;
 mod distinct;
 mod glob;
 mod grouping;
+mod inventory;
 mod matcher;
 mod operand;
 mod projection;
@@ -40,6 +42,7 @@ mod single;
 mod uuid;
 mod value;
 mod views;
+mod whole;
 mod work;
 mod wrapped;
 
@@ -51,10 +54,12 @@ pub use canonical::{split_words, words};
 pub use distinct::{BY_MAX, Distinct, parse_by};
 pub use glob::{Glob, PATTERN_MAX};
 pub use grouping::{GROUP_FIELDS_MAX, GroupValue, Grouping, group_values};
+pub use inventory::{EXAMPLE_BYTES_MAX, EXAMPLES_MAX, Inventory, LISTED_MAX, MEMBERS_MAX, NAMES_MAX};
 pub use matcher::{Matcher, Verdict};
 pub use projection::{FIELDS_MAX, Projection};
 pub use shown::{COMPOUND_MAX, TEXT_MAX};
 pub(crate) use single::{Asks, Conditions, class_key, is_scalar};
+pub use whole::{PART_MAX, Whole};
 pub use work::Work;
 
 use std::sync::Arc;

@@ -140,7 +140,7 @@ impl Projection {
 
 /// Shows the value as it is in the message if a user can type it as an operand of the field. Other values of
 /// fields that hold times, integers or flags are shown in double quotes, like their groups.
-fn show(raw: &[u8], kind: FieldType) -> Reply {
+pub(super) fn show(raw: &[u8], kind: FieldType) -> Reply {
     let shown = as_written(raw, kind);
     let can_be_typed = match (&shown, kind) {
         (Reply::Null, _) | (_, FieldType::Value) => true,

@@ -249,6 +249,7 @@ impl Format for Asynq {
                 let name = field.path.first().map(|name| &**name);
                 return match name {
                     Some(PAYLOAD_MEMBER) => in_payload(&[], field),
+                    None => same(Part::Envelope, inside(&[], field)),
                     Some(name) if is_member(name) => same(Part::Envelope, inside(&[], field)),
                     // The hash may have the field or not.
                     _ => same(Part::Untold, Vec::new()),

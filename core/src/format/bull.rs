@@ -180,7 +180,7 @@ impl Format for Bull {
             Source::Headers => {
                 let name = field.path.first().map(|name| &**name);
                 let is_read =
-                    name.is_some_and(|name| name == ID || name == KEPT || BULL_FIELDS.contains(&name));
+                    name.is_none_or(|name| name == ID || name == KEPT || BULL_FIELDS.contains(&name));
                 return match is_read {
                     true => or_foreign(Part::Envelope, inside(&[], field)),
                     // The hash may have the field or not.

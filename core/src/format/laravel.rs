@@ -111,6 +111,10 @@ impl Format for Laravel {
         own.get(NAME)
     }
 
+    fn body_header(&self) -> Option<&'static str> {
+        Some("data")
+    }
+
     fn open_body(&self, own: Own<'_>, opened: &mut Opened) -> bool {
         let Opened { text: json, scratch, opaque, unserializer, extra, .. } = opened;
         let command = own.get(COMMAND_TEXT).filter(|raw| Shape::of(raw) == Shape::Text);

@@ -144,6 +144,17 @@ pub(crate) enum FieldValue<'a> {
     Unknown,
 }
 
+impl<'a> FieldValue<'a> {
+    /// Returns the JSON text of the value, if it has one.
+    pub(crate) fn raw(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Value(raw) => Some(raw),
+            Self::Partial(partial) => Some(partial.raw),
+            Self::Number(_) | Self::Absent | Self::Unknown => None,
+        }
+    }
+}
+
 /// What a format derives from several values of one message.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Derived {
@@ -228,6 +239,11 @@ pub(crate) trait Format: Sync + std::fmt::Debug {
     /// Returns whether bodies can be pickled.
     fn can_be_pickled(&self) -> bool {
         false
+    }
+
+    /// Returns the header that has the body, where headers are all members of the message.
+    fn body_header(&self) -> Option<&'static str> {
+        None
     }
 
     /// Writes the body as JSON text to `opened`, which is empty. Returns false if it cannot be read: then the body's

@@ -225,6 +225,41 @@ impl Reader {
         true
     }
 
+    /// Returns the value at `position` as [`Reader::get`] does, for a field that means everything of one source
+    /// ([`Field::all_of`]): an encrypted argument inside does not hide the others. Whether one of its members is shown is
+    /// the answer of [`Reader::shows`].
+    pub(crate) fn get_all<'a>(&'a self, position: usize, message: &'a [u8]) -> FieldValue<'a> {
+        let field = &self.fields[position][self.variant];
+        match field.part {
+            Part::Argument(_) if self.decodable => first(&self.envelope, &field.envelope, message),
+            _ => self.get(position, message),
+        }
+    }
+
+    /// Returns whether a field is shown that has these parts ([`Reader::parts`]), in the last message.
+    pub(crate) fn shows(&self, parts: &[Part; VARIANTS]) -> bool {
+        match parts[self.variant] {
+            Part::Withheld | Part::Untold => false,
+            Part::Argument(at) => !self.is_encrypted(at),
+            _ => true,
+        }
+    }
+
+    /// Returns the part of the message that has a field, per variant of the format.
+    pub(crate) fn parts(&self, field: &Field) -> [Part; VARIANTS] {
+        self.format.places(field).map(|place| place.part)
+    }
+
+    /// Returns the header that has the body, where headers are all members of the message.
+    pub(crate) fn body_header(&self) -> Option<&'static str> {
+        self.format.body_header()
+    }
+
+    /// Returns the decoded body of the last message as JSON text, if it is open.
+    pub(crate) fn body(&self) -> Option<&[u8]> {
+        self.body_open.then_some(&*self.opened.text)
+    }
+
     /// Returns the result of [`Reader::envelope`] for the last message.
     pub(crate) fn is_decodable(&self) -> bool {
         self.decodable

@@ -149,7 +149,7 @@ impl Format for Rq {
             Source::Headers => {
                 let name = field.path.first().map(|name| &**name);
                 let is_read = |name: &str| name == ID || FLAGS.contains(&name) || RQ_FIELDS.contains(&name);
-                return match name.is_some_and(is_read) {
+                return match name.is_none_or(is_read) {
                     true => same(Part::Envelope, inside(&[], field)),
                     // The hash may have the field or not.
                     false => same(Part::Untold, Vec::new()),
@@ -173,6 +173,10 @@ impl Format for Rq {
 
     fn takes_object(&self, _: usize, _: bool) -> bool {
         false
+    }
+
+    fn body_header(&self) -> Option<&'static str> {
+        Some(RQ_FIELDS[0])
     }
 
     fn can_be_pickled(&self) -> bool {

@@ -23,6 +23,14 @@ pub enum FoundMatches {
     Unacked(Vec<IndexPosition>),
 }
 
+/// The positions of matches are not known any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionsLost {
+    /// Where the match that ran next was before: the number of its list, and its distance from the consumer end. After
+    /// few edits it is near.
+    pub last: Option<(usize, u64)>,
+}
+
 /// The matches of a completed count in lists.
 #[derive(Debug)]
 pub struct FoundInLists {
@@ -33,6 +41,9 @@ pub struct FoundInLists {
     /// Whether messages were removed or replaced inside a list. The scan of a completed job reads no more
     /// messages, so it cannot find its positions again.
     is_lost: bool,
+    /// The match that runs next, as it was before the last event: the number of its list, and its distance from the
+    /// consumer end.
+    last: Option<(usize, u64)>,
     /// When it is not needed any more, Unix milliseconds.
     until_ms: i64,
 }
@@ -40,7 +51,8 @@ pub struct FoundInLists {
 impl FoundMatches {
     /// Returns what an ended job found. `None` if the job is not a completed count that can be reused.
     pub(super) fn of(job: Job, until_ms: i64) -> Option<Self> {
-        let counted = job.status() == JobStatus::Completed && job.start.kind == JobKind::Preview;
+        let counted = job.status() == JobStatus::Completed
+            && matches!(job.start.kind, JobKind::Preview | JobKind::Show);
         if !counted || job.is_stale() {
             return None;
         }
@@ -53,7 +65,7 @@ impl FoundMatches {
         };
         let lists = job.start.lists.into_iter().map(|(list, _)| list).collect();
         let edits = scan.edits();
-        Some(Self::Lists(Box::new(FoundInLists { edits, is_lost: false, scan, lists, until_ms })))
+        Some(Self::Lists(Box::new(FoundInLists { edits, is_lost: false, last: None, scan, lists, until_ms })))
     }
 
     /// Returns the matches in lists, whose events are followed.
@@ -102,6 +114,7 @@ impl FoundInLists {
 
     /// Follows an event of a list, if it is one of its lists.
     pub(super) fn follow(&mut self, key: &[u8], event: Event<'_>) {
+        self.last = self.first().or(self.last);
         if let Some(list) = self.lists.iter().position(|list| list.key == key) {
             self.is_lost |= match event {
                 // LTRIM of a list that is short enough removes nothing.
@@ -111,6 +124,22 @@ impl FoundInLists {
             };
             self.scan.follow(list, event);
         }
+    }
+
+    /// Returns the match that runs next: the number of its list, and its distance from the consumer end. `Ok(None)` if all
+    /// matches have left the queue. `depth` is the present number of messages in the lists.
+    ///
+    /// # Errors
+    /// The positions are lost.
+    pub fn next(&self, depth: u64) -> Result<Option<(usize, u64)>, PositionsLost> {
+        if self.is_lost || self.scan.edits() != self.edits || self.scan.len() != depth {
+            return Err(PositionsLost { last: self.first().or(self.last) });
+        }
+        Ok(self.first())
+    }
+
+    fn first(&self) -> Option<(usize, u64)> {
+        self.scan.sample().next().map(|(list, row)| (list, row.distance))
     }
 
     /// Returns the rows of matches after the first `looked[i]` messages of each list `i`, which the caller has

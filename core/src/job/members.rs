@@ -119,7 +119,7 @@ macro_rules! members {
 members! {
     /// The id of the job, a UUID.
     JobId "job_id" Name |v| v.start.id.to_string().into();
-    /// The command that started the job: `preview`, `clear`, `stats` or `undo`.
+    /// The command that started the job: `preview`, `clear`, `stats`, `undo`, or `show` for the search of a QADMIN.SHOW.
     Kind "kind" Name |v| v.start.kind.as_str().into();
     /// `pending` (no slice done yet), `running`, `paused`, `completed`, `cancelled`, `failed` or `interrupted`.
     Status "status" Name |v| v.job.status.as_str().into();

@@ -30,7 +30,7 @@ pub use clear_options::{ClearOptions, Destination, Expect, Keep, Undoing, parked
 pub use cost::{DeletionCost, MessageCost};
 pub use event::{CHANNEL, EVENT_MEMBERS, JobEvent, event};
 pub use eviction::count_to_evict;
-pub use found::{FoundInLists, FoundMatches};
+pub use found::{FoundInLists, FoundMatches, PositionsLost};
 pub use groups::{GROUP_BYTES_MAX, GROUPS_MAX, Groups, TOP_DEFAULT, TOP_MAX};
 pub use guiding::Guided;
 pub use histogram::Histogram;
@@ -121,6 +121,7 @@ impl Job {
             .most(clear_options.expect.map(Expect::most))
             .consumer_end(start.messages.spec().consumer_end)
             .elsewhere(start.storage.message_keys().is_some())
+            .finds_one(start.kind == JobKind::Show)
             .to(start.destination().map(|(_, end)| end));
         let lens: Vec<u64> = start.lists.iter().map(|(_, len)| *len).collect();
         let score = start.messages.score_of(&start.queue);
@@ -467,6 +468,10 @@ impl Job {
     #[must_use]
     pub fn verdict(&self) -> Option<(JobStatus, Option<EndReason>)> {
         match self.scan.progress() {
+            // The search for one message is over when a window has it: of several, the one that runs next is shown.
+            Progress::Unfinished if self.start.kind == JobKind::Show && self.counters().matched > 0 => {
+                Some((JobStatus::Completed, None))
+            }
             Progress::Unfinished => None,
             Progress::Finished => Some((JobStatus::Completed, None)),
             Progress::EditedTooOften { edits } => {

@@ -51,7 +51,7 @@ pub struct Ended {
     /// Whether it must not answer an equal request any more, because the queue was written to since.
     pub stale: bool,
     /// Where the matches are now, for a completed count.
-    found: Option<FoundMatches>,
+    pub found: Option<FoundMatches>,
     /// The approximate memory that it takes, bytes.
     bytes: usize,
 }
@@ -263,7 +263,8 @@ impl Registry {
         for job in self.ended.iter_mut().take(SAMPLES_MAX).filter(|job| job.db == db && !job.stale) {
             let Some(found) = job.found.as_mut().and_then(FoundMatches::in_lists) else { continue };
             found.follow(key, event);
-            if !found.is_wanted(now_ms) {
+            // A SHOW that is about to be answered looks near a lost position.
+            if !found.is_wanted(now_ms) && job.kind != JobKind::Show {
                 let bytes = job.found.take().map_or(0, |found| found.bytes());
                 job.bytes -= bytes.min(job.bytes);
             }

@@ -50,6 +50,8 @@ job_kinds! {
     Stats "stats",
     /// QADMIN.UNDO.
     Undo "undo",
+    /// QADMIN.SHOW, where the message is not among those that run next.
+    Show "show",
 }
 
 impl JobKind {
@@ -57,7 +59,7 @@ impl JobKind {
     /// it, and equal jobs are one.
     #[must_use]
     pub fn only_counts(self) -> bool {
-        matches!(self, Self::Preview | Self::Stats)
+        matches!(self, Self::Preview | Self::Stats | Self::Show)
     }
 
     /// Whether a job of this kind has a record in the keyspace and entries in the audit stream.

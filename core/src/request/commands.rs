@@ -9,9 +9,9 @@
 use super::spec::{Arg, ArgKind, CommandSpec, KeyAccess, Keys};
 
 /// Every public command, in the order of the documentation.
-pub static COMMANDS: [&CommandSpec; 13] = [
-    &PREVIEW, &CLEARJOB, &UNDO, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &STATS, &INDEX,
-    &HELP,
+pub static COMMANDS: [&CommandSpec; 15] = [
+    &PREVIEW, &CLEARJOB, &UNDO, &STATUS, &CANCEL, &PAUSE, &RESUME, &THROTTLE, &JOBS, &QUEUES, &STATS,
+    &FIELDS, &SHOW, &INDEX, &HELP,
 ];
 
 /// QADMIN.PREVIEW
@@ -30,7 +30,7 @@ pub static PREVIEW: CommandSpec = CommandSpec {
         Arg::key("queue"),
         FILTER,
         Arg::new("sample", ArgKind::Integer).token("SAMPLE").optional().shown("n"),
-        Arg::new("fields", ArgKind::Block(FIELDS)).token("FIELDS").optional(),
+        Arg::new("fields", ArgKind::Block(FIELD_NAMES)).token("FIELDS").optional(),
         Arg::word("bust", "BUST").optional(),
         Arg::word("nocount", "NOCOUNT").optional(),
         Arg::word("inexact", "INEXACT").optional(),
@@ -244,7 +244,7 @@ pub static STATS: CommandSpec = CommandSpec {
     args: &[
         Arg::key("queue"),
         FILTER.optional(),
-        Arg::new("groupby", ArgKind::Block(FIELDS)).token("GROUPBY"),
+        Arg::new("groupby", ArgKind::Block(FIELD_NAMES)).token("GROUPBY"),
         Arg::new("top", ArgKind::Integer).token("TOP").optional().shown("n"),
         Arg::word("bust", "BUST").optional(),
         Arg::word("inexact", "INEXACT").optional(),
@@ -254,6 +254,36 @@ pub static STATS: CommandSpec = CommandSpec {
         FORMAT,
         VERBOSE,
     ],
+};
+
+/// QADMIN.FIELDS
+pub static FIELDS: CommandSpec = CommandSpec {
+    name: "QADMIN.FIELDS",
+    summary: "Shows which fields the messages have that run next, with examples of their values.",
+    complexity: "O(N) with N being the setting sample-window, at most; it takes no longer than five slices.",
+    since: "0.1.0",
+    arity: -2,
+    flags: &["readonly"],
+    categories: &["read", "qadmin"],
+    keys: Keys::At { index: 1, access: KeyAccess::Read },
+    fixed: 1,
+    args: &[Arg::key("queue"), FILTER.optional(), PRIORITY, INDEX_KEY, AS, FORMAT, VERBOSE],
+};
+
+/// QADMIN.SHOW
+pub static SHOW: CommandSpec = CommandSpec {
+    name: "QADMIN.SHOW",
+    summary: "Shows one message of a queue whole, with its body.",
+    complexity: "O(N) with N being the length of the queue, in slices between which other clients are \
+                 served; O(1) where the message is among those that run next.",
+    since: "0.1.0",
+    arity: -3,
+    // Not in @read: the body of a message is not for everyone who may preview a queue.
+    flags: &["readonly"],
+    categories: &["dangerous", "qadmin"],
+    keys: Keys::At { index: 1, access: KeyAccess::Read },
+    fixed: 2,
+    args: &[Arg::key("queue"), Arg::new("id", ArgKind::String), PRIORITY, INDEX_KEY, AS, FORMAT, VERBOSE],
 };
 
 /// QADMIN.INDEX
@@ -272,7 +302,7 @@ pub static INDEX: CommandSpec = CommandSpec {
         Arg::new("action", ArgKind::OneOf(ACTIONS)),
         // A string and not a key: the tree may call a key only what a key spec finds.
         Arg::new("queue", ArgKind::String).optional(),
-        Arg::new("fields", ArgKind::Block(FIELDS)).token("FIELDS").optional(),
+        Arg::new("fields", ArgKind::Block(FIELD_NAMES)).token("FIELDS").optional(),
         AS,
         FORMAT,
         VERBOSE,
@@ -316,7 +346,7 @@ pub static APPLY: CommandSpec = CommandSpec {
     ],
 };
 
-/// The filter that PREVIEW, CLEARJOB and STATS share; a syntax line shows it as one word.
+/// The filter that PREVIEW, CLEARJOB, STATS and FIELDS share; a syntax line shows it as one word.
 pub const FILTER: Arg = Arg::new(
     "filter",
     ArgKind::Block(&[
@@ -365,7 +395,7 @@ pub const OPERATOR: Arg = Arg::new(
 )
 .shown("operator");
 
-const FIELDS: &[Arg] =
+const FIELD_NAMES: &[Arg] =
     &[Arg::new("count", ArgKind::Integer).shown("n"), Arg::new("field", ArgKind::String).multiple()];
 
 const BYS: &[Arg] = &[
@@ -441,6 +471,7 @@ const JOB_KINDS: &[Arg] = &[
     Arg::word("clear", "CLEAR"),
     Arg::word("stats", "STATS"),
     Arg::word("undo", "UNDO"),
+    Arg::word("show", "SHOW"),
 ];
 
 const STATUSES: &[Arg] = &[

@@ -41,7 +41,7 @@ impl StatusFilter {
     }
 }
 
-const KINDS: &[&str] = &["PREVIEW", "CLEAR", "STATS", "UNDO"];
+const KINDS: &[&str] = &["PREVIEW", "CLEAR", "STATS", "UNDO", "SHOW"];
 
 /// Reads the value of KIND, in any case of its letters.
 pub(super) fn parse_kind(word: &[u8]) -> Result<JobKind, Error> {

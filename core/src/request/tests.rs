@@ -65,6 +65,8 @@ fn parsers() -> Vec<(&'static CommandSpec, Parser)> {
         of::<Jobs>(),
         of::<Queues>(),
         of::<Stats>(),
+        of::<Fields>(),
+        of::<Show>(),
         of::<Index>(),
         of::<Help>(),
     ]

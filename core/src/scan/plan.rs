@@ -45,19 +45,36 @@ pub struct Plan {
     /// The messages are in another key than the list, and can change without an event of it: what a pass read of a
     /// message says nothing about it in the next pass.
     pub elsewhere: bool,
+    /// One match is searched, and is read again afterwards: its place is remembered, whatever its size is.
+    pub finds_one: bool,
 }
 
 impl Plan {
     /// Returns a plan without a bound.
     #[must_use]
     pub fn new(effect: Effect, dry_run: bool) -> Self {
-        Self { effect, dry_run, limit: None, most: None, to: None, consumer_end: End::Tail, elsewhere: false }
+        Self {
+            effect,
+            dry_run,
+            limit: None,
+            most: None,
+            to: None,
+            consumer_end: End::Tail,
+            elsewhere: false,
+            finds_one: false,
+        }
     }
 
     /// The messages are in another key than the list.
     #[must_use]
     pub fn elsewhere(self, elsewhere: bool) -> Self {
         Self { elsewhere, ..self }
+    }
+
+    /// Searches one match, which is read again afterwards.
+    #[must_use]
+    pub fn finds_one(self, finds_one: bool) -> Self {
+        Self { finds_one, ..self }
     }
 
     /// Clears at most this many.

@@ -7,10 +7,12 @@
 //! - `indexed` counts messages by the values that indexes keep.
 //! - `reply` has the members that the replies of these commands share.
 //! - `sample` finds rows for a reply that does not wait for a scan.
+//! - `next_messages` reads the messages that run next, for commands that need no count.
 //! - `recognise` finds out of which kind the messages of a list seem to be.
 
 mod ids;
 pub(super) mod indexed;
+pub(super) mod next_messages;
 pub(super) mod recognise;
 pub(super) mod reply;
 pub(super) mod sample;

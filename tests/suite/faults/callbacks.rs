@@ -12,6 +12,7 @@ pub(super) const ROWS: &[Row] = &[
     ("a turn of the event loop", |bed| goes_on(bed, "a turn of the event loop")),
     ("the timer", |bed| goes_on(bed, "the timer")),
     ("making room for records", |bed| goes_on(bed, "making room for records")),
+    ("audit entries about shown messages", |bed| goes_on(bed, "audit entries about shown messages")),
     ("a keyspace notification", keyspace),
     ("a server event", server_event),
     ("an event that was put aside", put_aside),
@@ -37,6 +38,8 @@ pub(super) const ROWS: &[Row] = &[
     ("QADMIN.HELP", help),
     ("QADMIN.QUEUES", queues),
     ("QADMIN.STATS", stats),
+    ("QADMIN.FIELDS", fields),
+    ("QADMIN.SHOW", show),
     ("QADMIN.INDEX", index),
     ("an event of an index", |bed| index_in_doubt(bed, "an event of an index")),
     ("a look at lists with an index", |bed| index_in_doubt(bed, "a look at lists with an index")),
@@ -264,6 +267,20 @@ fn stats(bed: &mut Bed) {
     bed.assert_fault(line);
     let count = ask(&mut bed.conn, &format!("{line} BUST"));
     assert!(count.is_null("count_error"), "{count:?}");
+}
+
+fn fields(bed: &mut Bed) {
+    bed.arm("QADMIN.FIELDS", 0);
+    bed.assert_fault("QADMIN.FIELDS celery");
+    assert!(ask(&mut bed.conn, "QADMIN.FIELDS celery").int("looked_at") > 0);
+}
+
+fn show(bed: &mut Bed) {
+    bed.arm("QADMIN.SHOW", 0);
+    bed.assert_fault("QADMIN.SHOW celery none");
+    assert_eq!(info(&bed.server, "jobs_live"), 0, "no job");
+    let error = run(&mut bed.conn, "QADMIN.SHOW celery none").expect_err("no such message");
+    assert_eq!(error.code(), Some("NOMESSAGE"), "{error}");
 }
 
 fn index(bed: &mut Bed) {

@@ -85,7 +85,7 @@ fn words_that_are_no_kind_or_status_are_refused() {
     let server = Server::start();
     let mut conn = server.conn();
     for (options, expected) in [
-        ("KIND clears", "KIND must be PREVIEW, CLEAR, STATS or UNDO, got \"clears\""),
+        ("KIND clears", "KIND must be PREVIEW, CLEAR, STATS, UNDO or SHOW, got \"clears\""),
         ("KIND", "KIND needs a value"),
         (
             "STATUS done",

@@ -102,12 +102,16 @@ fn help() {
             Resumes a paused job, or continues an interrupted clear.
         QADMIN.THROTTLE job-id [RATE n] [DUTY percent] [QUEUE queue] [FORMAT <RESP | JSON>] [VERBOSE]
             Changes the speed of a job.
-        QADMIN.JOBS [QUEUE queue] [COUNT n] [KIND <PREVIEW | CLEAR | STATS | UNDO>] [STATUS <LIVE | ENDED | PENDING | RUNNING | PAUSED | COMPLETED | CANCELLED | FAILED | INTERRUPTED>] [USER name] [FORMAT <RESP | JSON>] [VERBOSE]
+        QADMIN.JOBS [QUEUE queue] [COUNT n] [KIND <PREVIEW | CLEAR | STATS | UNDO | SHOW>] [STATUS <LIVE | ENDED | PENDING | RUNNING | PAUSED | COMPLETED | CANCELLED | FAILED | INTERRUPTED>] [USER name] [FORMAT <RESP | JSON>] [VERBOSE]
             Lists live and remembered jobs, newest first.
         QADMIN.QUEUES [GLOB pattern] [FORMAT <RESP | JSON>] [VERBOSE]
             Lists the queues of the database, the deepest first.
         QADMIN.STATS queue [filter] GROUPBY n field [field ...] [TOP n] [BUST] [INEXACT] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]
             Counts the messages of a queue by the values of their fields.
+        QADMIN.FIELDS queue [filter] [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]
+            Shows which fields the messages have that run next, with examples of their values.
+        QADMIN.SHOW queue id [PRIORITY <ALL | step>] [INDEX key] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]
+            Shows one message of a queue whole, with its body.
         QADMIN.INDEX <CREATE | DROP | INFO | LIST> [queue] [FIELDS n field [field ...]] [AS <CELERY | SIDEKIQ | RESQUE | LARAVEL | TASKIQ | HUEY | DRAMATIQ | RQ | BULLMQ | BULL | ASYNQ | SAQ | IDS>] [FORMAT <RESP | JSON>] [VERBOSE]
             Creates, drops and shows indexes of lists, for the ages of messages and for fast counts.
         QADMIN.HELP

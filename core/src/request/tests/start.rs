@@ -77,6 +77,33 @@ fn stats_group_what_matches() {
 }
 
 #[test]
+fn a_show_searches_one_message_by_its_id_and_shares_its_job_with_nobody() {
+    let show: Show = get("q 7D0F3C1E-3F0B-4C53-9D1C-0A5F8F6B2A11 PRIORITY 3");
+    let start = show.start(accepted(target(b"q"))).expect("a field that exists");
+    assert_eq!((start.kind, start.effect, start.dry_run), (JobKind::Show, Effect::Count, false));
+    assert_eq!((start.sample, start.reads_all), (1, true));
+    assert_eq!(start.filter.text(), b"WHERE id = 7d0f3c1e-3f0b-4c53-9d1c-0a5f8f6b2a11");
+    let other = Accepted { id: Uuid::from_u128(8), ..accepted(target(b"q")) };
+    assert_ne!(show.start(other).expect("a field that exists").digest, start.digest);
+    assert!(parse::<Show>("q ''").is_err() && parse::<Show>("q a TASK t").is_err());
+}
+
+#[test]
+fn fields_are_of_all_messages_unless_a_filter_chooses_some() {
+    let all: Fields = get("q AS sidekiq FORMAT JSON");
+    assert!(all.filter.is_all());
+    assert_eq!((all.target.kind, all.target.format), (Some(MessageKind::Sidekiq), Format::JSON));
+    let some: Fields = get("q TASK t WHERE retries > 3 PRIORITY ALL");
+    assert_eq!(
+        (some.filter.text(), some.target.priority),
+        (&b"TASK t WHERE retries > 3"[..], Some(Priority::All))
+    );
+    for wrong in ["q TASK", "q SAMPLE 3", "q TASK t TASK u"] {
+        assert!(parse::<Fields>(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_clear_takes_what_its_filter_and_its_options_say() {
     for (options, effect) in [
         ("ALL", Effect::ClearAll),

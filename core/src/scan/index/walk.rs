@@ -209,7 +209,8 @@ impl IndexOutcome {
         if scan.plan.effect == Effect::Group {
             self.grouped.push(Grouped { group: verdict.group, distance: 0, bytes });
         } else if !scan.deletes() && scan.rows.len() + self.rows.len() < SAMPLE_MAX {
-            let tag = (tag.len() <= ROW_TAG_MAX).then(|| tag.to_vec());
+            let is_first = scan.plan.finds_one && scan.rows.is_empty() && self.rows.is_empty();
+            let tag = (is_first || tag.len() <= ROW_TAG_MAX).then(|| tag.to_vec());
             self.rows.push(Row { score, tag, bytes, members: judge.describe(message) });
         }
         let mut matches = MatchWith { scan, outcome: self, judge, tag, message };
