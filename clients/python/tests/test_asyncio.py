@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from typing import Any, Awaitable, Callable, List
 
 import pytest
@@ -44,6 +45,20 @@ def test_a_job_is_awaited(run: Any, clean: Server) -> None:
         assert await job.status() == end == await client.job(job.id).wait()
         with pytest.raises(qadmin.JobNotFound):
             await client.status("00000000-0000-4000-8000-000000000000")
+
+    run(test)
+
+
+def test_fields_and_messages_are_shown(run: Any, clean: Server) -> None:
+    texts = some(5)
+    fill(clean.connect(), "celery", texts)
+    task_id = json.loads(texts[2])["headers"]["id"]
+
+    async def test(client: qadmin.asyncio.Client) -> None:
+        assert "kwargs.account" in [field.name for field in (await client.fields("celery")).fields]
+        assert (await client.show("celery", task_id)).element == texts[2].encode()
+        with pytest.raises(qadmin.MessageNotFound):
+            await client.show("celery", "none")
 
     run(test)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
+import json
 import re
 import uuid
 from typing import Any, Callable, Dict, List
@@ -61,6 +62,42 @@ def test_stats_by_several_fields(client: qadmin.Client) -> None:
         {"task": "app.send", "kwargs.account": 1},
     ]
     assert client.stats("celery", F("task")).matched == 11
+
+
+def test_fields_have_names_types_and_examples(client: qadmin.Client) -> None:
+    fill(client.redis, "celery", [*some(10), message("app.other", 1, account="x")])
+    seen = client.fields("celery")
+    assert (seen.queue, seen.depth, seen.looked_at, seen.matched, seen.container) == ("celery", 11, 11, 11, "list")
+    assert (seen.filter, seen.fields_total, seen.message_kind) == (None, len(seen.fields), "celery")
+    by_name = {field.name: field for field in seen.fields}
+    account = by_name["kwargs.account"]
+    assert (account.types, account.count, account.examples) == (("integer", "text"), 11, (0, 1, 2))
+    assert by_name["args.0"].types == ("integer", "text")
+    some_only = client.fields("celery", task="app.other")
+    assert (some_only.matched, some_only.filter) == (1, "TASK app.other")
+    assert client.preview("celery", F(account.name) == account.examples[1]).match_count == 1
+
+
+def test_one_message_is_shown_whole(client: qadmin.Client) -> None:
+    text = message("app.send", 1, account=7)
+    task_id = json.loads(text)["headers"]["id"]
+    fill(client.redis, "celery", [*some(5), text, *some(20)])
+    seen = client.show("celery", task_id)
+    assert (seen.queue, seen.id, seen.index, seen.bytes) == ("celery", task_id, -6, len(text))
+    assert (seen.element, seen.cut, seen.notice) == (text.encode(), (), None)
+    assert (seen.args, seen.kwargs, seen.body) == ("[1]", '{"account": 7}', '[[1], {"account": 7}, {}]')
+    assert (seen.fields["task"], seen.fields["id"], seen.container) == ("app.send", task_id, "list")
+    assert json.loads(seen.headers or "")["lang"] == "py"
+    with pytest.raises(qadmin.MessageNotFound, match="26 messages were searched") as none:
+        client.show("celery", "no-such-id")
+    assert none.value.code == "NOMESSAGE"
+
+
+def test_a_shown_element_has_all_its_bytes(client: qadmin.Client) -> None:
+    text = message("app.send").encode().replace(b"}}", b'}, "x": "\xff"}', 1)
+    task_id = json.loads(text.decode(errors="replace"))["headers"]["id"]
+    client.redis.lpush("celery", text)
+    assert client.show("celery", task_id).element == text
 
 
 def test_clear_removes_the_matches_and_nothing_else(client: qadmin.Client) -> None:

@@ -18,6 +18,7 @@ from .errors import (
     JobFailed,
     JobInterrupted,
     JobNotFound,
+    MessageNotFound,
     ModuleNotLoaded,
     NoPermission,
     QadminError,
@@ -32,6 +33,7 @@ from .errors import (
     WrongType,
 )
 from .filters import F, Filter, parse, where
+from .messages import Fields, Message, MessageField
 from .operands import Raw
 from .replies import Ages, Bucket, Group, Index, Other, Preview, Queue, Queues, Row, Started, Stats, Status, Step
 
@@ -47,6 +49,7 @@ __all__ = [
     "CrossSlot",
     "ExpectExceeded",
     "F",
+    "Fields",
     "Filter",
     "FilterError",
     "Group",
@@ -58,6 +61,9 @@ __all__ = [
     "JobFailed",
     "JobInterrupted",
     "JobNotFound",
+    "Message",
+    "MessageField",
+    "MessageNotFound",
     "ModuleNotLoaded",
     "NoPermission",
     "Other",

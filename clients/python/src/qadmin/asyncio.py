@@ -122,6 +122,8 @@ class Client(ClientHandle, Runner):
     queues = Awaiting(commands.queues)
     preview = Awaiting(commands.preview)
     stats = Awaiting(commands.stats)
+    fields = Awaiting(commands.fields)
+    show = Awaiting(commands.show)
     clear = Starting(commands.clear)
     undo = Starting(commands.undo)
     jobs = Awaiting(commands.jobs)

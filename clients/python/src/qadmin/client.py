@@ -116,6 +116,8 @@ class Client(ClientHandle, Runner):
     queues = Blocking(commands.queues)
     preview = Blocking(commands.preview)
     stats = Blocking(commands.stats)
+    fields = Blocking(commands.fields)
+    show = Blocking(commands.show)
     clear = Starting(commands.clear)
     undo = Starting(commands.undo)
     jobs = Blocking(commands.jobs)

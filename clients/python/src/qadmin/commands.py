@@ -14,6 +14,7 @@ from .errors import CountFailed, FilterError, RequestError, StartUncertain, Writ
 from .filters import F, Filter, parse, where
 from .jobs import JobRef, OnProgress, control, pause
 from .jobs import wait as wait_for
+from .messages import Fields, Message
 from .operands import Value
 from .operations import Key, Nodes, Operation, Send, Word, send, send_everywhere
 from .replies import Index, Preview, Queues, Started, Stats, Status, build
@@ -180,6 +181,47 @@ def stats(
         source=end.source,
         status=end,
     )
+
+
+def fields(
+    client: Any,
+    /,
+    queue: Key,
+    filter: FilterLike = None,
+    *,
+    step: Union[int, str, None] = None,
+    index: Optional[Key] = None,
+    as_: Optional[str] = None,
+    **conditions: Value,
+) -> Operation[Fields]:
+    """Returns the fields that are seen in the messages that run next, with the types of their values and examples.
+
+    Only names that a filter takes are listed. It answers at once and changes nothing. Without a filter and conditions
+    all messages are looked at. The arguments, and the errors, are those of `preview`.
+    """
+    words = [*_filter(filter, conditions), *_words(priority=step, index=index, as_=as_)]
+    return build(Fields, (yield from send("QADMIN.FIELDS", queue, *words)))
+
+
+def show(
+    client: Any,
+    /,
+    queue: Key,
+    id: Key,
+    *,
+    step: Union[int, str, None] = None,
+    index: Optional[Key] = None,
+    as_: Optional[str] = None,
+) -> Operation[Message]:
+    """Returns one message whole, with its body, by the id of its task.
+
+    It waits until the queue was searched: one message of a million can take seconds. A lost connection ends the search.
+
+    Raises MessageNotFound, NoPermission, TooManyJobs, WrongType, CrossSlot; RequestError where the search was stopped,
+    and in a transaction, where only the messages that run next are searched.
+    """
+    reply = yield from send("QADMIN.SHOW", queue, id, *_words(priority=step, index=index, as_=as_))
+    return Message.read(reply)
 
 
 def _counted(

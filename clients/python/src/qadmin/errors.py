@@ -54,6 +54,10 @@ class JobAmbiguous(CommandError):
     """`AMBIGUOUS`: the ids of several jobs begin with the digits that were given; the message names them."""
 
 
+class MessageNotFound(CommandError):
+    """`NOMESSAGE`: no message of the queue has the id, or a worker took it meanwhile."""
+
+
 class TooManyJobs(CommandError):
     """`TOOMANYJOBS`: as many jobs are live as the setting `max-jobs` allows. Try again when one has ended."""
 
@@ -136,6 +140,7 @@ _BY_CODE: Dict[str, Type[CommandError]] = {
     "CONFIRM": ConfirmError,
     "NOJOB": JobNotFound,
     "AMBIGUOUS": JobAmbiguous,
+    "NOMESSAGE": MessageNotFound,
     "TOOMANYJOBS": TooManyJobs,
     "WRONGTYPE": WrongType,
     "CROSSSLOT": CrossSlot,

@@ -89,7 +89,7 @@ def _one(kind: Type[Any]) -> Dict[str, Any]:
     return {"read": lambda value: build(kind, value)}
 
 
-def _many(read: Callable[[Any], Any]) -> Dict[str, Any]:
+def many(read: Callable[[Any], Any]) -> Dict[str, Any]:
     """What is known of a member that is a list. It is a tuple here."""
     return {"read": lambda items: tuple(read(item) for item in items)}
 
@@ -215,12 +215,12 @@ class Status(Reply):
     main_thread_us: int = 0
     cancel_requested: bool = False
     error: Optional[str] = None
-    sample: Tuple[Row, ...] = field(default=(), metadata=_many(Row.read))
+    sample: Tuple[Row, ...] = field(default=(), metadata=many(Row.read))
     in_chord: Optional[int] = None
     in_group: Optional[int] = None
     with_eta: Optional[int] = None
     redelivered: Optional[int] = None
-    groups: Optional[Tuple[Group, ...]] = field(default=None, metadata=_many(Group.read))
+    groups: Optional[Tuple[Group, ...]] = field(default=None, metadata=many(Group.read))
     other: Optional[Other] = field(default=None, metadata=_one(Other))
     groups_total: Optional[int] = None
     keep: Optional[str] = None
@@ -274,7 +274,7 @@ class Preview(Reply):
     undecodable: Optional[int]
     unreadable: Optional[int]
     drifted: Optional[int]
-    sample: Tuple[Row, ...] = field(metadata=_many(Row.read))
+    sample: Tuple[Row, ...] = field(metadata=many(Row.read))
     sample_error: Optional[str] = None
     cached_at: Optional[int] = None
     job_id: Optional[str] = None
@@ -312,7 +312,7 @@ class Stats(Reply):
     total: Optional[int]
     matched: Optional[int]
     matched_bytes: Optional[int]
-    groups: Optional[Tuple[Group, ...]] = field(metadata=_many(Group.read))
+    groups: Optional[Tuple[Group, ...]] = field(metadata=many(Group.read))
     other: Optional[Other] = field(default=None, metadata=_one(Other))
     groups_total: Optional[int] = None
     undecodable: Optional[int] = None
@@ -371,7 +371,7 @@ class Queue(Reply):
     queue: str
     depth: int
     own_depth: int
-    priorities: Tuple[Step, ...] = field(metadata=_many(lambda raw: build(Step, raw)))
+    priorities: Tuple[Step, ...] = field(metadata=many(lambda raw: build(Step, raw)))
     bytes_estimate: int = 0
     next_task: Optional[str] = None
     bound: bool = False
@@ -394,7 +394,7 @@ class Queues(Reply):
     In a cluster these are the queues of all primaries, and `raw` has the reply of each node under `nodes`.
     """
 
-    queues: Tuple[Queue, ...] = field(metadata=_many(lambda raw: build(Queue, raw)))
+    queues: Tuple[Queue, ...] = field(metadata=many(lambda raw: build(Queue, raw)))
     complete: bool = False
     keys: int = 0
     unacked: Optional[int] = None
@@ -455,15 +455,15 @@ class Index(Reply):
     wait_sum_ms: int = 0
     wait_mean_ms: Optional[int] = None
     wait_max_ms: Optional[int] = None
-    wait_histogram: Tuple[Bucket, ...] = field(default=(), metadata=_many(lambda raw: build(Bucket, raw)))
+    wait_histogram: Tuple[Bucket, ...] = field(default=(), metadata=many(lambda raw: build(Bucket, raw)))
     memory: int = 0
-    fields: Optional[Tuple[str, ...]] = field(default=None, metadata=_many(str))
+    fields: Optional[Tuple[str, ...]] = field(default=None, metadata=many(str))
     read: Optional[int] = None
     unread: Optional[int] = None
-    distinct: Optional[Tuple[Optional[int], ...]] = field(default=None, metadata=_many(lambda value: value))
+    distinct: Optional[Tuple[Optional[int], ...]] = field(default=None, metadata=many(lambda value: value))
     repaired: Optional[int] = None
     rebuilt: Optional[int] = None
     audits: Optional[int] = None
     audit_faults: Optional[int] = None
     audited: Optional[int] = None
-    value_waits: Optional[Tuple[Members, ...]] = field(default=None, metadata=_many(lambda raw: raw))
+    value_waits: Optional[Tuple[Members, ...]] = field(default=None, metadata=many(lambda raw: raw))
