@@ -5,7 +5,8 @@
 #   - Python 3 with venv and pip: the real Celery is installed into target/venv
 #
 # `scripts/deps.sh browser` installs Chromium and its driver instead, for the tests of the web page. Where they are not
-# available, the script says so and succeeds, and those tests are left out.
+# available, the script says so and succeeds, and those tests are left out. It also fetches axe-core from npm into target/axe,
+# with which a test checks the pages for people who use a keyboard or a screen reader.
 #
 # `scripts/deps.sh arm64` installs what scripts/lint-arm64.sh needs instead. Where it is not available, the script says so in
 # its last line and fails.
@@ -134,7 +135,21 @@ find_manager() {
   done
 }
 
+# The version that the pages were checked with. It is used by a test only (MPL-2.0), and not part of the program.
+fetch_axe() {
+  local version=4.10.3 folder
+  [ -e target/axe/axe.min.js ] && return
+  have npm && folder=$(mktemp -d) || return 0
+  if (cd "$folder" && npm pack --silent "axe-core@$version" && tar -xzf "axe-core-$version.tgz") >/dev/null 2>&1; then
+    mkdir -p target/axe
+    cp "$folder/package/axe.min.js" target/axe/
+  fi
+  rm -rf "$folder"
+}
+
 if [ "${1:-}" = browser ]; then
+  fetch_axe
+  [ -e target/axe/axe.min.js ] || echo "skipped: the check of the web page by axe-core (npm cannot fetch it here)"
   have_browser && exit 0
   manager=$(find_manager)
   packages=$([ -z "$manager" ] || package "$manager" browser)

@@ -21,16 +21,25 @@ const STEP: usize = 1_000;
 /// Steps of the walk over the keys of one primary.
 const STEPS: usize = 20_000;
 
+/// Maximum size of the entries that one reading keeps, in bytes; the module limits the texts of one entry.
+const BYTES: usize = 64 * 1024 * 1024;
+
 /// What entries must have.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     /// Members with their values, such as `queue`.
     pub(crate) equal: Vec<(&'static str, Vec<u8>)>,
     /// Any of these; empty: all.
     pub(crate) events: Vec<String>,
+    /// A part of the Redis user or of the actor, in upper or lower case; empty: all.
+    pub(crate) who: Vec<u8>,
     /// Unix milliseconds.
     pub(crate) since: u64,
+    /// Only entries before this one.
+    pub(crate) before: Option<(u64, u64)>,
     pub(crate) count: usize,
+    /// How many entries of each stream are read at most; `None`: all.
+    pub(crate) read: Option<usize>,
 }
 
 /// One entry, with its members in their order.
@@ -45,12 +54,12 @@ impl Entry {
     fn new(value: &Value) -> Option<Self> {
         let Value::Array(parts) = value else { return None };
         let [Value::BulkString(id), Value::Array(flat)] = parts.as_slice() else { return None };
-        let (ms, number) = str::from_utf8(id).ok()?.split_once('-')?;
+        let id = self::id(str::from_utf8(id).ok()?)?;
         let members = flat.chunks_exact(2).filter_map(|pair| match pair {
             [Value::BulkString(name), Value::BulkString(value)] => Some((name.clone(), value.clone())),
             _ => None,
         });
-        Some(Self { id: (ms.parse().ok()?, number.parse().ok()?), members: members.collect() })
+        Some(Self { id, members: members.collect() })
     }
 
     /// A member; empty if the entry does not have it.
@@ -62,6 +71,16 @@ impl Entry {
     /// The id as the server writes it.
     pub(crate) fn id(&self) -> String {
         format!("{}-{}", self.id.0, self.id.1)
+    }
+
+    /// A member that is a number.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        str::from_utf8(self.get(name)).ok()?.parse().ok()
+    }
+
+    /// About how many bytes of memory it takes.
+    fn size(&self) -> usize {
+        self.members.iter().map(|(name, value)| name.len() + value.len() + 64).sum()
     }
 
     /// All members as JSON. Bytes that are not UTF-8 are complete in `<name>_b64`.
@@ -80,9 +99,23 @@ impl Entry {
 
     fn is(&self, wanted: &Wanted) -> bool {
         let event = self.get("event");
+        let is_who = |name| contains(self.get(name), &wanted.who);
         wanted.equal.iter().all(|(name, value)| self.get(name) == value.as_slice())
+            && (wanted.who.is_empty() || is_who("user") || is_who("actor"))
             && (wanted.events.is_empty() || wanted.events.iter().any(|word| word.as_bytes() == event))
     }
+}
+
+/// Whether the text contains the part, in upper or lower case.
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    let [text, part] = [text, part].map(|bytes| String::from_utf8_lossy(bytes).to_lowercase());
+    text.contains(&part)
+}
+
+/// The id of an entry as the server writes it.
+pub(crate) fn id(text: &str) -> Option<(u64, u64)> {
+    let (ms, number) = text.split_once('-')?;
+    Some((ms.parse().ok()?, number.parse().ok()?))
 }
 
 /// The entries, newest first, and whether all streams were found.
@@ -90,6 +123,8 @@ impl Entry {
 pub(crate) struct Entries {
     pub(crate) entries: Vec<Entry>,
     pub(crate) complete: bool,
+    /// If there can be older ones: those before this one.
+    pub(crate) rest: Option<(u64, u64)>,
 }
 
 /// Reads the entries.
@@ -98,7 +133,7 @@ pub(crate) struct Entries {
 /// There is no connection, or the user lacks a permission, which the text names.
 pub(crate) fn read(server: &mut Server, wanted: &Wanted) -> Result<Entries, Failure> {
     let (is_cluster, nodes) = server.primaries()?;
-    let mut all = Entries { entries: Vec::new(), complete: true };
+    let mut all = Entries { entries: Vec::new(), complete: true, rest: None };
     for node in nodes {
         let mut keys = vec![STREAM.as_bytes().to_vec()];
         if is_cluster {
@@ -107,25 +142,34 @@ pub(crate) fn read(server: &mut Server, wanted: &Wanted) -> Result<Entries, Fail
             all.complete &= complete;
         }
         for key in keys {
-            stream(server, &node, &key, wanted, &mut all.entries)?;
+            stream(server, &node, &key, wanted, &mut all)?;
         }
     }
     all.entries.sort_by_key(|entry| std::cmp::Reverse(entry.id));
-    all.entries.truncate(wanted.count);
+    if let Some(rest) = all.rest {
+        // What is older was not read of each stream.
+        all.entries.retain(|entry| entry.id >= rest);
+    }
+    if all.entries.len() > wanted.count {
+        all.entries.truncate(wanted.count);
+        all.rest = all.entries.last().map(|last| last.id);
+    }
     Ok(all)
 }
 
-/// Adds the newest entries of one stream that are wanted.
+/// Adds the newest entries of one stream that are wanted: one more than their number, which shows that there are more.
 fn stream(
     server: &mut Server,
     node: &ConnectionAddr,
     key: &[u8],
     wanted: &Wanted,
-    found: &mut Vec<Entry>,
+    all: &mut Entries,
 ) -> Result<(), Failure> {
-    let mut from = "+".to_owned();
-    let enough = found.len() + wanted.count;
-    while found.len() < enough {
+    let mut from = wanted.before.map_or_else(|| "+".to_owned(), |(ms, number)| format!("({ms}-{number}"));
+    let enough = (all.entries.len() + wanted.count).saturating_add(1);
+    let mut left = wanted.read.unwrap_or(usize::MAX);
+    let mut size = 0;
+    while all.entries.len() < enough {
         let mut command = redis::cmd("XREVRANGE");
         command.arg(key).arg(&from).arg(wanted.since).arg("COUNT").arg(PAGE);
         let Value::Array(page) = ask(server, node, &command, "XREVRANGE", "+xrevrange %R~qadmin:audit*")?
@@ -133,14 +177,20 @@ fn stream(
             break;
         };
         let entries: Vec<Entry> = page.iter().filter_map(Entry::new).collect();
-        let Some(last) = entries.last() else { break };
-        from = format!("({}", last.id());
-        found.extend(entries.into_iter().filter(|entry| entry.is(wanted)));
+        let Some(last) = entries.last().map(|last| last.id) else { break };
+        from = format!("({}-{}", last.0, last.1);
+        let found = entries.into_iter().filter(|entry| entry.is(wanted));
+        all.entries.extend(found.inspect(|entry| size += entry.size()));
         if page.len() < PAGE {
             break;
         }
+        left = left.saturating_sub(page.len());
+        if left == 0 || size > BYTES {
+            all.rest = all.rest.max(Some(last));
+            break;
+        }
     }
-    found.truncate(enough);
+    all.entries.truncate(enough);
     Ok(())
 }
 
@@ -214,6 +264,9 @@ mod tests {
         };
         assert!(wanted(&[], &[]) && wanted(&[("queue", b"celery"), ("user", b"jane")], &["start", "end"]));
         assert!(!wanted(&[("queue", b"celery"), ("user", b"joe")], &[]) && !wanted(&[], &["start"]));
+        let who = |who: &[u8]| entry.is(&Wanted { who: who.to_vec(), ..Wanted::default() });
+        assert!(who(b"JAN") && !who(b"joe"));
+        assert_eq!((id("17-3"), id("17"), id("x-1")), (Some((17, 3)), None, None));
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod audit;
 mod live;
 mod server;
 
-pub(crate) use audit::Audit;
+pub(crate) use audit::{Audit, since};
 pub(crate) use live::{Cancel, LiveJob, Throttle};
 pub(crate) use server::Redis;
 
@@ -454,6 +454,9 @@ pub(crate) struct Serve {
     /// Who acts, if the form does not say; kept in the records of jobs. Default: the user of the operating system.
     #[arg(long, value_name = "NAME", env = "QADMIN_ACTOR")]
     pub(crate) actor: Option<String>,
+    /// Seconds between two samples of the depths of queues, for the plots of the last hour; 0 keeps no history.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub(crate) history: u64,
 }
 
 /// The default of `--actor`: the user of the operating system, if the user has a name.

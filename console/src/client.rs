@@ -138,7 +138,7 @@ pub(crate) struct IndexRights {
 
 /// A client of the module's commands.
 pub(crate) struct Client {
-    server: Server,
+    pub(crate) server: Server,
 }
 
 impl Client {

@@ -5,18 +5,27 @@
 
 /// The words of one condition, or of several that are joined by OR.
 pub(crate) fn condition(text: &str) -> Result<Vec<Vec<u8>>, String> {
-    let words = split(text)?;
     let mut all = vec![b"WHERE".to_vec()];
+    for (at, part) in parts(text)?.into_iter().enumerate() {
+        if at > 0 {
+            all.push(b"OR".to_vec());
+        }
+        all.extend(part);
+    }
+    Ok(all)
+}
+
+/// The conditions that are joined by OR, each as its words.
+pub(crate) fn parts(text: &str) -> Result<Vec<Vec<Vec<u8>>>, String> {
+    let words = split(text)?;
+    let mut parts = Vec::new();
     let mut rest = words.as_slice();
     loop {
         let (first, after) = rest.split_at(length(rest)?);
-        all.extend_from_slice(first);
+        parts.push(first.to_vec());
         match after.split_first() {
-            None => return Ok(all),
-            Some((or, more)) if or.eq_ignore_ascii_case(b"OR") => {
-                all.push(b"OR".to_vec());
-                rest = more;
-            }
+            None => return Ok(parts),
+            Some((or, more)) if or.eq_ignore_ascii_case(b"OR") => rest = more,
             Some(_) => {
                 return Err("give one value after the operator, and nothing but OR after EXISTS and MISSING; put quotes \
                             around a value with spaces: 'task = \"a b\"'"
@@ -64,7 +73,7 @@ pub(crate) fn word(value: &[u8]) -> String {
 }
 
 /// Splits as redis-cli does: words between spaces, "..." with escapes, '...' without.
-fn split(text: &str) -> Result<Vec<Vec<u8>>, String> {
+pub(crate) fn split(text: &str) -> Result<Vec<Vec<u8>>, String> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {

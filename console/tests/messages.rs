@@ -41,8 +41,7 @@ fn fields_are_a_table_with_types_and_examples() {
 fn the_table_of_fields_fits_into_eighty_columns() {
     let server = Server::start();
     fill_examples(server.port()).expect("the queue is filled");
-    let (shown, code) =
-        rest(terminal_of(&server.url(0), 80, &["fields", QUEUE], &[("NO_COLOR", "1")]));
+    let (shown, code) = rest(terminal_of(&server.url(0), 80, &["fields", QUEUE], &[("NO_COLOR", "1")]));
     assert_eq!(code, 0, "{shown}");
     for line in shown.lines() {
         assert!(line.trim_end().chars().count() <= 80, "{line}");

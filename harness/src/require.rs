@@ -6,9 +6,9 @@ use std::io::{self, Write as _};
 /// The variable with the names of the mandatory components, separated by commas.
 const REQUIRE: &str = "QADMIN_REQUIRE";
 
-/// The names that it can contain: a compiler for arm64 (`make lint` asks for it), a browser with its driver, and the other
-/// servers of `make servers`.
-const NAMES: [&str; 3] = ["arm64", "browser", "servers"];
+/// The names that it can contain: a compiler for arm64 (`make lint` asks for it), axe-core, a browser with its driver,
+/// and the other servers of `make servers`.
+const NAMES: [&str; 4] = ["arm64", "axe", "browser", "servers"];
 
 /// Reports that tests cannot run because this machine lacks a component. The report is one line on standard
 /// error, written in a way that no test runner captures.

@@ -35,7 +35,8 @@ pub(crate) struct Audit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Since(pub(crate) u64);
 
-fn since(text: &str) -> Result<Since, String> {
+/// The time that a text means, such as 2h or 2026-11-30.
+pub(crate) fn since(text: &str) -> Result<Since, String> {
     before(text, &jiff::ZonedDateTime::now())
 }
 

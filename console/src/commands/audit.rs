@@ -7,36 +7,12 @@ use super::session::bytes;
 use crate::audit::{Entry, Wanted, read};
 use crate::cli;
 use crate::connection::Server;
+use crate::csv::csv;
 use crate::failure::{Exit, Failure};
 use crate::grid::Grid;
 use crate::table::{cell, state};
 use crate::terminal;
 use crate::text::{escape, grouped, time};
-
-/// The members of an entry, in the order of the columns of CSV.
-const MEMBERS: [&str; 18] = [
-    "event",
-    "job_id",
-    "user",
-    "actor",
-    "client",
-    "db",
-    "queue",
-    "filter",
-    "mode",
-    "reason",
-    "status",
-    "total_estimated",
-    "processed",
-    "matched",
-    "deleted",
-    "drifted",
-    "options",
-    "duration_ms",
-];
-
-/// What a spreadsheet takes for the beginning of a formula.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 pub(crate) fn run(server: &mut Server, args: &cli::Audit, json: bool) -> Result<Exit, Failure> {
     if json && args.csv {
@@ -48,6 +24,7 @@ pub(crate) fn run(server: &mut Server, args: &cli::Audit, json: bool) -> Result<
         events: args.event.clone(),
         since: args.since.map_or(0, |since| since.0),
         count: usize::try_from(args.count).unwrap_or(usize::MAX),
+        ..Wanted::default()
     };
     let found = read(server, &wanted)?;
     if json {
@@ -96,44 +73,4 @@ fn people(entries: &[Entry]) -> String {
         ]);
     }
     grid.show()
-}
-
-/// Lines of RFC 4180 without the last line break. Names are escaped as everywhere, so each entry is one line.
-fn csv(entries: &[Entry]) -> String {
-    let heads = ["id", "time"].into_iter().chain(MEMBERS).map(str::to_owned);
-    let mut lines = vec![heads.collect::<Vec<_>>().join(",")];
-    for entry in entries {
-        let ms = i64::try_from(entry.id.0).unwrap_or(i64::MAX);
-        let time = jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default();
-        let members = MEMBERS.iter().map(|name| field(&escape(entry.get(name))));
-        lines.push([field(&entry.id()), time].into_iter().chain(members).collect::<Vec<_>>().join(","));
-    }
-    // The line break that follows completes the last line.
-    lines.join("\r\n") + "\r"
-}
-
-/// A field, in quotation marks where it has to be. A text that looks like a formula gets an apostrophe before it.
-fn field(text: &str) -> String {
-    let text = if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\r', '\n', '\'', ' ']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::field;
-
-    #[test]
-    fn a_field_is_one_text_and_no_formula() {
-        assert_eq!(field("celery"), "celery");
-        assert_eq!(field(""), "");
-        assert_eq!(field("a,b"), "\"a,b\"");
-        assert_eq!(field("say \"no\""), "\"say \"\"no\"\"\"");
-        for formula in ["=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)"] {
-            assert_eq!(field(formula), format!("\"'{formula}\""));
-        }
-    }
 }

@@ -9,7 +9,10 @@ use axum::response::Response;
 use serde_json::{Map as JsonMap, Value, json};
 
 use super::app::App;
-use super::ask::{self, clear_request, control_of, count, index_of, job_of, look, query, undo_request};
+use super::ask::{
+    self, Looked, clear_request, control_of, count, index_of, job_of, look, query, undo_request,
+};
+use super::pages::actions::missing;
 use super::params::{Params, Target, encode};
 use super::status;
 use crate::failure::Failure;
@@ -42,7 +45,7 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let params = query(&uri);
     answer(
         app.ask(move |client| {
-            let (preview, refusal) = look(client, &params)?;
+            let Looked { preview, refusal, message_url } = look(client, &params)?;
             let lists = Target::new(&params).all_lists_url(preview.queue_of_list.as_deref());
             let status = match (&preview.job_id, preview.mode.as_str()) {
                 (Some(id), "job") => status_url(id, &preview.queue),
@@ -50,7 +53,9 @@ pub(crate) async fn preview(State(app): State<Arc<App>>, uri: Uri) -> Response {
             };
             let mut map = preview.common.map.0;
             map.insert("status_url".to_owned(), status);
-            map.insert("clear_refusal".to_owned(), refusal.map_or(Value::Null, Value::from));
+            map.insert("clear_missing".to_owned(), refusal.as_deref().map(missing).into());
+            map.insert("clear_refusal".to_owned(), refusal.into());
+            map.insert("message_url".to_owned(), message_url.into());
             map.insert("lists_url".to_owned(), lists.into());
             Ok(Value::Object(map))
         })
@@ -74,6 +79,18 @@ pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Response {
         })
         .await,
     )
+}
+
+/// GET /api/message: one message whole.
+pub(crate) async fn message(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let params = query(&uri);
+    answer(app.ask(move |client| Ok(Value::Object(ask::message(client, &params)?.0))).await)
+}
+
+/// GET /api/fields
+pub(crate) async fn fields(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let params = query(&uri);
+    answer(app.ask(move |client| ask::seen_fields(client, &params)).await)
 }
 
 /// GET /api/jobs

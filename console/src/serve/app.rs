@@ -1,15 +1,20 @@
 //! The state that all requests share.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 
+use super::fresh::{Fresh, Lives, Shared};
+use super::history::History;
 use super::session::{Login, secret};
 use crate::cli::{Redis, Serve, os_user};
 use crate::client::Client;
 use crate::connection::{Address, Server};
 use crate::failure::{Exit, Failure};
+use crate::reply::Queues;
 
 /// Maximum number of idle connections that are kept for later requests.
 const IDLE_MAX: usize = 4;
@@ -24,6 +29,11 @@ pub(crate) struct App {
     csrf: String,
     pub(crate) login: Option<Login>,
     pub(crate) actor: Option<String>,
+    /// Answers that many requests share.
+    pub(crate) reached: Arc<Fresh<()>>,
+    pub(crate) info: Arc<Fresh<HashMap<String, u64>>>,
+    queues: Arc<Fresh<Queues>>,
+    pub(crate) history: History,
 }
 
 impl App {
@@ -41,6 +51,10 @@ impl App {
             csrf: secret(),
             login,
             actor: args.actor.clone().or_else(os_user),
+            reached: Arc::default(),
+            info: Arc::default(),
+            queues: Arc::default(),
+            history: History::new(Duration::from_secs(args.history)),
         })
     }
 
@@ -74,12 +88,23 @@ impl App {
         self.login.as_ref().is_none_or(|login| login.is_known(headers))
     }
 
+    /// All queues. Each new answer is a sample of the history.
+    pub(crate) async fn queues(self: &Arc<Self>, lives: Lives) -> Shared<Queues> {
+        let app = Arc::clone(self);
+        let question = async move {
+            let queues = app.ask(|client| client.queues(None)).await?;
+            app.history.note(&queues);
+            Ok(queues)
+        };
+        self.queues.get(lives, question).await
+    }
+
     /// Runs a function with a Redis client on a thread that may block.
     pub(crate) async fn ask<T: Send + 'static>(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
         question: impl FnOnce(&mut Client) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let app = std::sync::Arc::clone(self);
+        let app = Arc::clone(self);
         let asked = tokio::task::spawn_blocking(move || {
             let idle = app.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut client = match idle {

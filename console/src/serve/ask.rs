@@ -1,7 +1,7 @@
 //! The requests to Redis that URLs and forms mean, for the pages and for /api.
 
 use axum::http::Uri;
-use serde_json::{Map as JsonMap, Value};
+use serde_json::{Map as JsonMap, Value, json};
 use uuid::Uuid;
 
 use super::params::{Params, Target};
@@ -11,7 +11,8 @@ use crate::client::{
 use crate::failure::{Exit, Failure};
 use crate::index::ListIndex;
 use crate::kind::MessageKind;
-use crate::reply::{Preview, Stats};
+use crate::messages::{self, QueueOf};
+use crate::reply::{Map, Preview, Stats, Status};
 use crate::text::unescape;
 
 /// Default number of rows in a sample.
@@ -21,7 +22,7 @@ const AGED: [&str; 8] = ["age", "arrived", "task", "id", "args", "kwargs", "retr
 /// Default number of groups in a count by fields.
 const GROUPS: u32 = 15;
 /// Number of jobs in a list.
-const JOBS: u32 = 50;
+const JOBS: u32 = 100;
 
 /// The list of jobs that the parameters describe.
 pub(crate) fn jobs(params: &Params) -> JobsRequest {
@@ -34,6 +35,35 @@ pub(crate) fn jobs(params: &Params) -> JobsRequest {
     }
 }
 
+/// The jobs that the page of jobs shows, the newest first. Without a kind these are all that change queues, and every job that has
+/// not ended, because each of them takes time of the server.
+pub(crate) fn listed(client: &mut Client, params: &Params) -> Result<Vec<Status>, Failure> {
+    let of = |kind: Option<&str>, status: Option<&str>| JobsRequest {
+        kind: kind.map(str::to_owned),
+        status: status.map(str::to_owned),
+        ..jobs(params)
+    };
+    let requests = match params.text("kind").as_deref() {
+        Some("all") => vec![of(None, None)],
+        Some("counts") => vec![of(Some("preview"), None), of(Some("stats"), None), of(Some("show"), None)],
+        None | Some("changes") => {
+            vec![of(Some("clear"), None), of(Some("undo"), None), of(None, Some("live"))]
+        }
+        Some(kind) => vec![of(Some(kind), None)],
+    };
+    let mut all: Vec<Status> = Vec::new();
+    for request in requests {
+        for job in client.jobs(&request)? {
+            if !all.iter().any(|known| known.job_id == job.job_id) {
+                all.push(job);
+            }
+        }
+    }
+    all.sort_by_key(|job| std::cmp::Reverse(job.started_at));
+    all.truncate(usize::try_from(JOBS).unwrap_or(usize::MAX));
+    Ok(all)
+}
+
 /// The parameters of a URL.
 pub(crate) fn query(uri: &Uri) -> Params {
     Params::new(uri.query().unwrap_or_default().as_bytes())
@@ -43,8 +73,26 @@ fn usage(words: impl Into<String>) -> Failure {
     Failure::new(Exit::Usage, words)
 }
 
-/// The preview that the parameters describe, and why its queue may not be cleared.
-pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Option<String>), Failure> {
+/// A preview, and what this Redis user may do with its messages.
+pub(crate) struct Looked {
+    pub(crate) preview: Preview,
+    /// Why the queue may not be cleared.
+    pub(crate) refusal: Option<String>,
+    /// Where a message is shown whole, without its id.
+    pub(crate) message_url: Option<String>,
+}
+
+/// The preview that the parameters describe.
+pub(crate) fn look(client: &mut Client, params: &Params) -> Result<Looked, Failure> {
+    looked(client, params, params.flag("count_skipped"))
+}
+
+/// The same without a count.
+pub(crate) fn glance(client: &mut Client, params: &Params) -> Result<Looked, Failure> {
+    looked(client, params, true)
+}
+
+fn looked(client: &mut Client, params: &Params, no_count: bool) -> Result<Looked, Failure> {
     let target = Target::new(params);
     // Otherwise the server's default.
     let fields = if target.asks_for_ages() { AGED.map(str::to_owned).to_vec() } else { Vec::new() };
@@ -56,13 +104,34 @@ pub(crate) fn look(client: &mut Client, params: &Params) -> Result<(Preview, Opt
         sample: Some(params.text("sample").and_then(|n| n.parse().ok()).unwrap_or(SAMPLE)),
         fields,
         bust: params.flag("bust"),
-        no_count: params.flag("count_skipped"),
+        no_count,
         inexact: params.flag("inexact"),
         index: None,
     };
     let preview = client.preview(&request)?;
     let refusal = client.clear_refusal(&request.queue);
-    Ok((preview, refusal))
+    let message_url = message_url(client, &Target::new(params));
+    Ok(Looked { preview, refusal, message_url })
+}
+
+/// The fields by which a queue is grouped if the user names none.
+const BY: &str = "task";
+
+/// The fields by which to group in the parameters, each of which can contain several, separated by commas.
+pub(crate) fn fields(params: &Params) -> Vec<String> {
+    let fields = split_fields(&params.texts("by"));
+    if fields.is_empty() { vec![BY.to_owned()] } else { fields }
+}
+
+/// Names of fields, each once, from texts that contain several.
+fn split_fields(texts: &[String]) -> Vec<String> {
+    let mut fields: Vec<String> = Vec::new();
+    for name in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
+        if !name.is_empty() && !fields.iter().any(|known| known == name) {
+            fields.push(name.to_owned());
+        }
+    }
+    fields
 }
 
 /// The stats that the parameters describe; if their job has ended, with its counts.
@@ -70,13 +139,12 @@ pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failu
     let target = Target::new(params);
     let filter = if target.has_filter() { target.words().map_err(usage)? } else { Vec::new() };
     target.check().map_err(usage)?;
-    let by = params.texts("by");
     let request = StatsRequest {
         filter,
         kind: target.kind(),
         priority: target.priority.clone(),
         queue: target.queue,
-        by: if by.is_empty() { vec!["task".to_owned()] } else { by },
+        by: fields(params),
         top: params.text("top").and_then(|n| n.parse().ok()).unwrap_or(GROUPS),
         bust: params.flag("bust"),
         inexact: params.flag("inexact"),
@@ -88,6 +156,38 @@ pub(crate) fn count(client: &mut Client, params: &Params) -> Result<Stats, Failu
     };
     let status = client.status(&JobRef { id, queue: Some(request.queue) }, None)?;
     Ok(if status.has_ended() { stats.with_job(&status) } else { stats })
+}
+
+/// The fields that the messages of a queue have, as QADMIN.FIELDS finds them in those that run next: for suggestions only, so
+/// a server that does not know the command has none.
+pub(crate) fn seen_fields(client: &mut Client, params: &Params) -> Result<Value, Failure> {
+    let target = Target::new(params);
+    target.check().map_err(usage)?;
+    match messages::fields(client, &queue_of(target), &[]) {
+        Ok(seen) => Ok(Value::Object(seen.0)),
+        Err(failure) if failure.exit == Exit::NoModule => Ok(json!({ "looked_at": 0, "fields": [] })),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The queue of a target, and how its messages are read.
+fn queue_of(target: Target) -> QueueOf {
+    let (kind, priority) = (target.kind(), target.priority.clone());
+    QueueOf { queue: target.queue, index: None, kind, priority }
+}
+
+/// The message in the parameters, whole.
+pub(crate) fn message(client: &mut Client, params: &Params) -> Result<Map, Failure> {
+    let target = Target::new(params);
+    target.check().map_err(usage)?;
+    let id = params.bytes("id").ok_or_else(|| usage("the id of a message is required"))?;
+    messages::show(client, &queue_of(target), &id)
+}
+
+/// The URL under which the page shows messages of this target, without their ids; `None` if this Redis user may not be shown
+/// messages of the queue, or the server cannot show any.
+pub(crate) fn message_url(client: &mut Client, target: &Target) -> Option<String> {
+    client.may_show(&target.queue).then(|| format!("/message?{}", target.queue_query()))
 }
 
 /// The index of a list; `None` if it has none.
@@ -142,12 +242,20 @@ pub(crate) fn clear_request(
 ) -> Result<ClearRequest, Failure> {
     let target = Target::new(given);
     let action = form.text("action").unwrap_or_default();
-    let (keep_one, dry_run) = match action.as_str() {
-        "dry_run" => (form.flag("keep_one"), true),
-        "keep_one" => (true, false),
-        "all" => (false, false),
-        _ => return Err(usage("action is required: dry_run, keep_one or all")),
-    };
+    let dry_run = action == "dry_run";
+    if !["dry_run", "keep_one", "all"].contains(&action.as_str()) {
+        return Err(usage("action is required: dry_run, keep_one or all"));
+    }
+    let keep = form.text("keep").unwrap_or_default();
+    if !["", "none", "oldest", "newest", "by"].contains(&keep.as_str()) {
+        return Err(usage("keep must be none, oldest, newest or by"));
+    }
+    let by = if keep == "by" { split_fields(&form.texts("by")) } else { Vec::new() };
+    if keep == "by" && by.is_empty() {
+        return Err(usage(
+            "name the fields of whose values one message each is kept, such as kwargs.account",
+        ));
+    }
     let confirm = form.bytes("confirm").filter(|_| !dry_run).map(|typed| meant(typed, &target.queue));
     let to = match form.text("how").as_deref() {
         Some("clear") => None,
@@ -157,13 +265,14 @@ pub(crate) fn clear_request(
             form.bytes("to").or_else(|| given.bytes("to")).or(shown.filter(|_| how.is_some()))
         }
     };
-    // Without a destination list the matches are moved to a list of the job's own.
+    // On the page, moving without a destination means a list of the job's own; programs say park=1.
     let moves = form.text("how").is_some_and(|how| how != "clear");
     let park = to.is_none() && (moves || form.flag("park"));
     let id = match form.text("id") {
         Some(id) => Uuid::parse_str(&id).map_err(|_| usage("id must be a UUID"))?,
         None => Uuid::new_v4(),
     };
+    let expect = number(form, "expect")?;
     Ok(ClearRequest {
         filter: target.words().map_err(usage)?,
         kind: target.kind(),
@@ -173,7 +282,15 @@ pub(crate) fn clear_request(
         front: (to.is_some() || park) && form.flag("front"),
         to,
         park,
-        keep_one,
+        keep_one: action == "keep_one"
+            || form.flag("keep_one")
+            || ["oldest", "newest", "by"].contains(&keep.as_str()),
+        keep_newest: keep == "newest",
+        by,
+        limit: number(form, "limit")?,
+        rate: number(form, "rate")?.filter(|rate| *rate > 0),
+        tolerance: number(form, "tolerance")?.filter(|_| expect.is_some()),
+        expect,
         dry_run,
         confirm,
         id: id.to_string(),
@@ -181,6 +298,13 @@ pub(crate) fn clear_request(
         reason: form.text("reason"),
         ..ClearRequest::default()
     })
+}
+
+/// A number in a form; `None` for an empty field.
+fn number(form: &Params, name: &str) -> Result<Option<u64>, Failure> {
+    let text = form.text(name).map(|text| text.replace([',', ' '], ""));
+    let read = |text: String| text.parse().map_err(|_| usage(format!("{name} must be a number")));
+    text.filter(|text| !text.is_empty()).map(read).transpose()
 }
 
 /// The name that the user meant, typed as it is or in its escaped form.

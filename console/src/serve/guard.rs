@@ -8,7 +8,8 @@
 //!   a count takes time of a production server. Another page can only link here; then nothing is counted until the user
 //!   asks for it (`pages/arrival.rs`).
 //! - **Token**: a form or script that changes something sends a token that only our own pages contain.
-//! - **Session**: with a token file, a browser that is not logged in sees only the login.
+//! - **Session**: with a token file, a browser that is not logged in sees only the login. A program that reads /metrics
+//!   sends the token itself. /healthz is for probes, which name addresses and have no token, and says nothing.
 
 use std::sync::Arc;
 
@@ -25,7 +26,9 @@ use super::connections::{Connection, READ};
 use super::pages::arrival;
 use super::params::Params;
 use super::responses::refusal;
+use super::session::Verdict;
 use super::session::same_secret;
+use super::{health, metrics};
 
 /// Maximum bytes of a request's body; forms are small.
 const BODY_MAX: usize = 64 * 1024;
@@ -67,7 +70,8 @@ async fn admit(app: &App, request: Request) -> Result<Request, Box<Response>> {
     let uri = request.uri().clone();
     let refuse = |status, words: &str| Err(Box::new(refusal(&uri, status, words)));
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    if !host.is_some_and(|host| app.is_host(host)) {
+    let path = uri.path();
+    if path != health::PATH && !host.is_some_and(|host| app.is_host(host)) {
         return refuse(
             StatusCode::FORBIDDEN,
             "host name not allowed; start qadmin serve with --allow-host to allow it",
@@ -77,12 +81,15 @@ async fn admit(app: &App, request: Request) -> Result<Request, Box<Response>> {
     if changes && !is_from_here(app, request.headers()) {
         return refuse(StatusCode::FORBIDDEN, "the request comes from another page");
     }
-    let path = uri.path();
     let elsewhere = !changes && is_from_elsewhere(app, path, request.headers());
     if elsewhere && !is_navigation(path, request.headers()) {
         return refuse(StatusCode::FORBIDDEN, "the request comes from another page");
     }
-    if !app.is_known(request.headers()) && path != "/login" && !path.starts_with("/assets/") {
+    if path == metrics::PATH && !app.is_known(request.headers()) {
+        return bearer(app, &uri, request);
+    }
+    let is_open = path == "/login" || path == health::PATH || path.starts_with("/assets/");
+    if !is_open && !app.is_known(request.headers()) {
         if path.starts_with("/api/") {
             return refuse(StatusCode::UNAUTHORIZED, "log in first");
         }
@@ -110,6 +117,27 @@ async fn admit(app: &App, request: Request) -> Result<Request, Box<Response>> {
         return refuse(StatusCode::FORBIDDEN, "the form has expired: reload the page and send it again");
     }
     Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// Lets a program that sends the token of the login read one page. Wrong tokens are counted apart from those of the login,
+/// so that nobody can lock users out here.
+fn bearer(app: &App, uri: &Uri, request: Request) -> Result<Request, Box<Response>> {
+    let given = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let token = given.and_then(|value| {
+        let (scheme, token) = value.split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
+    });
+    let answer = app.login.as_ref().zip(token).map(|(login, token)| login.try_bearer(token));
+    let (status, words) = match answer {
+        Some(Verdict::Right) => return Ok(request),
+        Some(Verdict::TooMany) => {
+            (StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; try again in a minute")
+        }
+        _ => (StatusCode::UNAUTHORIZED, "send the token: Authorization: Bearer TOKEN"),
+    };
+    let mut response = refusal(uri, status, words);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    Err(Box::new(response))
 }
 
 /// The URL of the login, which leads back to the requested page.
@@ -155,7 +183,9 @@ fn is_from_elsewhere(app: &App, path: &str, headers: &HeaderMap) -> bool {
 
 /// Whether the browser navigates to the page and does not only fetch it for another page.
 fn is_navigation(path: &str, headers: &HeaderMap) -> bool {
-    if path.starts_with("/api/") || path.starts_with("/assets/") {
+    // What programs and scripts fetch.
+    let is_fetched = path.starts_with("/api/") || path.starts_with("/assets/");
+    if is_fetched || [metrics::PATH, health::PATH, "/audit.csv"].contains(&path) {
         return false;
     }
     let is = |name: &str, value: &[u8]| headers.get(name).map(|given| given.as_bytes() == value);

@@ -10,11 +10,17 @@ mod app;
 mod ask;
 mod assets;
 mod connections;
+mod fresh;
 mod guard;
+mod health;
+mod history;
 mod login;
+mod metrics;
 mod pages;
 mod params;
 mod responses;
+mod rows;
+mod sampler;
 mod session;
 mod status;
 
@@ -93,14 +99,14 @@ async fn listen(place: Place, mut app: App) -> io::Result<()> {
             let address = listener.local_addr()?;
             app.allow_address(address);
             println!("http://{address}/");
-            connections::serve(listener, router(Arc::new(app)), stop()).await;
+            connections::serve(listener, running(app), stop()).await;
         }
         Place::Unix(path) => {
             remove_stale(&path)?;
             let listener = bind_private(&path)?;
             let own = fs::symlink_metadata(&path)?.ino();
             println!("unix:{path}");
-            connections::serve(listener, router(Arc::new(app)), stop()).await;
+            connections::serve(listener, running(app), stop()).await;
             // Another process may have created another file there meanwhile.
             if fs::symlink_metadata(&path).is_ok_and(|file| file.ino() == own && file.file_type().is_socket())
             {
@@ -155,11 +161,21 @@ async fn stop() {
     .await;
 }
 
+/// The router, beside which the history is sampled.
+fn running(app: App) -> Router {
+    let app = Arc::new(app);
+    tokio::spawn(sampler::run(Arc::clone(&app)));
+    router(app)
+}
+
 fn router(app: Arc<App>) -> Router {
     Router::new()
+        .route(health::PATH, get(health::health))
+        .route(metrics::PATH, get(metrics::metrics))
         .route("/", get(pages::queues))
         .route("/queue", get(pages::queue))
         .route("/stats", get(pages::stats))
+        .route("/message", get(pages::message))
         .route("/preview", get(pages::preview))
         .route("/clear", post(pages::clear))
         .route("/job", get(pages::job))
@@ -172,14 +188,17 @@ fn router(app: Arc<App>) -> Router {
         .route("/resume", post(pages::control))
         .route("/throttle", post(pages::control))
         .route("/jobs", get(pages::jobs))
+        .route("/audit", get(pages::audit))
+        .route("/audit.csv", get(pages::audit_csv))
         .route("/login", get(login::show).post(login::log_in))
         .route("/logout", post(login::log_out))
-        .route("/assets/app.js", get(assets::script))
-        .route("/assets/style.css", get(assets::style))
+        .route("/assets/{name}", get(assets::file))
         .route("/api/token", get(api::token))
         .route("/api/queues", get(api::queues))
         .route("/api/preview", get(api::preview))
         .route("/api/stats", get(api::stats))
+        .route("/api/fields", get(api::fields))
+        .route("/api/message", get(api::message))
         .route("/api/jobs", get(api::jobs))
         .route("/api/status", get(api::status))
         .route("/api/index", get(api::index))

@@ -2,12 +2,16 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
+use super::rows::{self, Row};
 use crate::filter_syntax;
 use crate::kind::MessageKind;
 use crate::text::unescape;
 
 /// Bytes that need no escaping in a value.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// The keywords of filters that have parameters of their own, with the same names in lower case.
+const KEYWORDS: [&str; 3] = ["TASK", "REPOID", "COMMITID"];
 
 /// Encodes a value for a URL.
 pub(crate) fn encode(value: &[u8]) -> String {
@@ -62,6 +66,36 @@ impl Params {
         self.bytes(name).is_some_and(|value| value == b"1")
     }
 
+    /// All pairs in their order, also those with empty values.
+    fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// Whether a form of ours was sent, whose rows have not become conditions yet.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.pairs().any(|(name, _)| name == "field")
+    }
+
+    /// The rows of the filter form. A row begins with its join or, without one, with its field.
+    fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<Row> = Vec::new();
+        let mut or = false;
+        for (name, value) in self.pairs() {
+            let text = || String::from_utf8_lossy(value).into_owned();
+            match (name, rows.last_mut()) {
+                ("join", _) => or = value == b"or",
+                ("field", _) => {
+                    rows.push(Row { or, field: text(), operator: "=".to_owned(), value: String::new() });
+                    or = false;
+                }
+                ("op", Some(row)) => row.operator = text(),
+                ("value", Some(row)) => row.value = text(),
+                _ => {}
+            }
+        }
+        rows
+    }
+
     fn all(&self, name: &str) -> impl Iterator<Item = &Vec<u8>> {
         self.0.iter().filter(move |(given, value)| given == name && !value.is_empty()).map(|(_, value)| value)
     }
@@ -75,6 +109,8 @@ pub(crate) struct Target {
     pub(crate) repoid: Vec<u8>,
     pub(crate) commitid: Vec<u8>,
     pub(crate) wheres: Vec<Vec<u8>>,
+    /// The rows of a form, if one of them is wrong, and why.
+    wrong: Option<(Vec<Row>, String)>,
     /// The kind of the messages, as the URL contains it.
     kind: Option<String>,
     /// The lists of a queue with priorities: all, or the list of one step.
@@ -83,14 +119,39 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn new(params: &Params) -> Self {
-        let one = |name| params.bytes(name).unwrap_or_default();
+        let one = |name: &str| params.bytes(name).unwrap_or_default();
+        let rows = params.rows();
+        let mut wheres: Vec<Vec<u8>> = params.all("where").cloned().collect();
+        // Rows with these words as their fields come from links that contain the keyword.
+        let (keywords, others): (Vec<Row>, Vec<Row>) =
+            rows.iter().cloned().partition(|row| KEYWORDS.contains(&row.field.as_str()));
+        let keyword = |word: &str| keywords.iter().find(|row| row.field == word).map(|row| row.value.clone());
+        let is_joined = rows.windows(2).any(|two| two[1].or && KEYWORDS.contains(&two[0].field.as_str()));
+        let is_odd = keywords.iter().any(|row| row.or || row.operator != "=");
+        let texts = if is_joined || is_odd {
+            Err("TASK, REPOID and COMMITID take the operator = only, and no \"or\"".to_owned())
+        } else {
+            rows::conditions(&others)
+        };
+        let wrong = match texts {
+            Ok(texts) => {
+                wheres.extend(texts.into_iter().map(String::into_bytes));
+                None
+            }
+            Err(why) => Some((rows.clone(), why)),
+        };
+        let [task, repoid, commitid] = KEYWORDS.map(|word| {
+            let given = keyword(word).filter(|_| wrong.is_none()).map(String::into_bytes);
+            given.unwrap_or_else(|| one(&word.to_ascii_lowercase()))
+        });
         Self {
             // A form contains a name that is not UTF-8 in its escaped form.
             queue: params.text("shown").and_then(|shown| unescape(&shown)).unwrap_or_else(|| one("queue")),
-            task: one("task"),
-            repoid: one("repoid"),
-            commitid: one("commitid"),
-            wheres: params.all("where").cloned().collect(),
+            task,
+            repoid,
+            commitid,
+            wheres,
+            wrong,
             kind: params.text("as"),
             priority: params.text("priority"),
         }
@@ -125,6 +186,7 @@ impl Target {
     /// Whether the filter has a condition.
     pub(crate) fn has_filter(&self) -> bool {
         !self.wheres.is_empty()
+            || self.wrong.is_some()
             || [&self.task, &self.repoid, &self.commitid].iter().any(|value| !value.is_empty())
     }
 
@@ -152,6 +214,9 @@ impl Target {
     /// The filter as the server's commands take it, or an error text.
     pub(crate) fn words(&self) -> Result<Vec<Vec<u8>>, String> {
         self.check()?;
+        if let Some((_, why)) = &self.wrong {
+            return Err(why.clone());
+        }
         let mut words = Vec::new();
         for (keyword, value) in [("TASK", &self.task), ("REPOID", &self.repoid), ("COMMITID", &self.commitid)]
         {
@@ -169,27 +234,57 @@ impl Target {
             words.extend(filter_syntax::condition(text)?);
         }
         if words.is_empty() {
-            return Err(
-                "a filter needs at least one condition: task, repository, commit or another field".to_owned()
-            );
+            return Err("a filter needs at least one condition: a field, an operator and a value".to_owned());
         }
         Ok(words)
     }
 
+    /// The filter as rows of a form, and the conditions that a row cannot hold, as texts.
+    pub(crate) fn rows(&self) -> (Vec<Row>, Vec<String>) {
+        let mut texts: Vec<Vec<u8>> = Vec::new();
+        for (field, keyword, value, is_same) in [
+            ("task", KEYWORDS[0], &self.task, is_name(&self.task)),
+            ("kwargs.repoid", KEYWORDS[1], &self.repoid, is_integer(&self.repoid)),
+            ("kwargs.commitid", KEYWORDS[2], &self.commitid, is_digest(&self.commitid)),
+        ] {
+            // These keywords compare texts byte for byte. Where `=` does the same, the row has the field, and so has
+            // a text that no row can hold.
+            let field = if is_same || rows::typed(value).is_none() { field } else { keyword };
+            if !value.is_empty() {
+                texts.push(format!("{field} = {}", filter_syntax::word(value)).into_bytes());
+            }
+        }
+        texts.extend(self.wheres.iter().cloned());
+        let (mut all, mut others) = (Vec::new(), Vec::new());
+        for text in texts {
+            match rows::of_condition(&text) {
+                Some(rows) => all.extend(rows),
+                None => others.push(String::from_utf8_lossy(&text).into_owned()),
+            }
+        }
+        all.extend(self.wrong.iter().flat_map(|(rows, _)| rows.iter().cloned()));
+        (all, others)
+    }
+
+    /// The names and values of its parameters.
+    pub(crate) fn pairs(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
+        let mut pairs = vec![
+            ("queue", self.queue.clone()),
+            ("task", self.task.clone()),
+            ("repoid", self.repoid.clone()),
+            ("commitid", self.commitid.clone()),
+        ];
+        pairs.extend(self.wheres.iter().map(|text| ("where", text.clone())));
+        pairs.extend([("as", text(&self.kind)), ("priority", text(&self.priority))]);
+        pairs.retain(|(_, value)| !value.is_empty());
+        pairs
+    }
+
     /// The target as a query string.
     pub(crate) fn query(&self) -> String {
-        let kind = self.kind.clone().unwrap_or_default().into_bytes();
-        let priority = self.priority.clone().unwrap_or_default().into_bytes();
-        let mut pairs = vec![
-            ("queue", &self.queue),
-            ("task", &self.task),
-            ("repoid", &self.repoid),
-            ("commitid", &self.commitid),
-        ];
-        pairs.extend(self.wheres.iter().map(|text| ("where", text)));
-        pairs.extend([("as", &kind), ("priority", &priority)]);
-        let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-        pairs.map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
+        let pairs = self.pairs();
+        pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
     }
 
     /// The queue without the filter, as a query string.
@@ -197,6 +292,23 @@ impl Target {
         let (queue, kind, priority) = (self.queue.clone(), self.kind.clone(), self.priority.clone());
         Self { queue, kind, priority, ..Self::default() }.query()
     }
+}
+
+/// Whether the text is a plain task name, so that TASK, which compares byte for byte, finds the same messages as `=`.
+pub(crate) fn is_name(text: &[u8]) -> bool {
+    let first = text.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+    first && text.contains(&b'.') && text.iter().all(|b| b.is_ascii_alphanumeric() || b"._".contains(b))
+}
+
+fn is_integer(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether the text is a hexadecimal digest that is neither a number nor a UUID, which `=` would compare as such.
+fn is_digest(text: &[u8]) -> bool {
+    let hex = text.iter().all(u8::is_ascii_hexdigit);
+    hex && text.len() != 32 && text.iter().any(|b| b.is_ascii_alphabetic() && !b.eq_ignore_ascii_case(&b'e'))
 }
 
 #[cfg(test)]
@@ -213,6 +325,45 @@ mod tests {
         let again = Target::new(&Params::new(target.query().as_bytes()));
         assert_eq!(format!("{target:?}"), format!("{again:?}"));
         assert_eq!(again.words().expect("a filter").len(), 4 + 3 + 4);
+    }
+
+    #[test]
+    fn rows_of_a_form_become_conditions_and_conditions_rows() {
+        let form = "queue=q&where=eta+EXISTS&field=task&op=%3D&value=a+b&join=or&field=id&op=MISSING&value=&join=and&field=&op=%3D&value=";
+        let target = Target::new(&Params::new(form.as_bytes()));
+        assert_eq!(
+            target.query(),
+            "queue=q&where=eta%20EXISTS&where=task%20%3D%20%22a%20b%22%20OR%20id%20MISSING"
+        );
+        let (rows, others) = target.rows();
+        let shown: Vec<_> = rows.iter().map(|row| (row.or, row.field.as_str(), row.value.as_str())).collect();
+        assert_eq!(shown, [(false, "eta", ""), (false, "task", "a b"), (true, "id", "")]);
+        assert!(others.is_empty());
+        // A row that is wrong is shown again, and nothing is asked.
+        let wrong = Target::new(&Params::new(b"queue=q&field=task&op=%3D&value="));
+        assert!(wrong.has_filter() && wrong.words().is_err());
+        assert_eq!(wrong.rows().0.len(), 1);
+    }
+
+    #[test]
+    fn filters_of_old_links_become_rows_that_mean_the_same() {
+        let fields = |query: &str| {
+            let (rows, others) = Target::new(&Params::new(query.as_bytes())).rows();
+            let names = rows.into_iter().map(|row| row.field).chain(others);
+            names.collect::<Vec<_>>().join(",")
+        };
+        let sha = "5656ae5ffedbe286ff73bc25eb5894b06f40b5b5";
+        assert_eq!(
+            fields(&format!("task=a.b&repoid=7&commitid={sha}")),
+            "task,kwargs.repoid,kwargs.commitid"
+        );
+        // `=` would compare these as a number, a UUID or an array.
+        assert_eq!(fields("task=7&commitid=1234e5678"), "TASK,COMMITID");
+        assert_eq!(fields("task=%5B%5D&commitid=0b4f7c626d534c0e9a570c2b8f1f3d11"), "TASK,COMMITID");
+        assert_eq!(fields("task=%ff"), "task = \"\\xff\"");
+        // Sent again, such a row is the keyword.
+        let again = Target::new(&Params::new(b"queue=q&field=TASK&op=%3D&value=7&field=task&op=%3D&value=x"));
+        assert_eq!(again.query(), "queue=q&task=7&where=task%20%3D%20x");
     }
 
     #[test]

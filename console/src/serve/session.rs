@@ -34,7 +34,39 @@ pub(crate) struct Login {
 struct Known {
     /// Sessions and when they began.
     sessions: HashMap<String, Instant>,
-    wrong: VecDeque<Instant>,
+    wrong: Wrong,
+    /// Wrong tokens of programs.
+    wrong_bearers: Wrong,
+}
+
+/// Recent wrong tokens.
+#[derive(Default)]
+struct Wrong(VecDeque<Instant>);
+
+impl Wrong {
+    /// Compares a token with the right one, if there were not too many wrong ones.
+    fn check(&mut self, token: &[u8], right: &[u8]) -> Verdict {
+        while self.0.front().is_some_and(|at| at.elapsed() > WINDOW) {
+            self.0.pop_front();
+        }
+        if self.0.len() >= WRONG_MAX {
+            return Verdict::TooMany;
+        }
+        if same_secret(token.trim_ascii(), right) {
+            return Verdict::Right;
+        }
+        self.0.push_back(Instant::now());
+        Verdict::Wrong
+    }
+}
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Right,
+    Wrong,
+    /// There were too many wrong ones, so it was not compared.
+    TooMany,
 }
 
 /// The result of a login attempt.
@@ -70,18 +102,19 @@ impl Login {
             .any(|(known, begin)| begin.elapsed() < LIFE && same_secret(known.as_bytes(), session.as_bytes()))
     }
 
+    /// Whether a program sends the right token.
+    pub(crate) fn try_bearer(&self, token: &[u8]) -> Verdict {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wrong_bearers.check(token, &self.token)
+    }
+
     /// Starts a session if the token is correct.
     pub(crate) fn try_token(&self, token: &[u8]) -> Answer {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.wrong.front().is_some_and(|at| at.elapsed() > WINDOW) {
-            state.wrong.pop_front();
-        }
-        if state.wrong.len() >= WRONG_MAX {
-            return Answer::TooMany;
-        }
-        if !same_secret(token.trim_ascii(), &self.token) {
-            state.wrong.push_back(Instant::now());
-            return Answer::Wrong;
+        match state.wrong.check(token, &self.token) {
+            Verdict::Right => {}
+            Verdict::Wrong => return Answer::Wrong,
+            Verdict::TooMany => return Answer::TooMany,
         }
         state.sessions.retain(|_, begin| begin.elapsed() < LIFE);
         if state.sessions.len() >= SESSIONS_MAX {

@@ -74,20 +74,13 @@ fn a_clear_needs_the_typed_name_and_runs_once() {
     let kinds = page.get("/api/jobs?kind=clear").json()["jobs"].clone();
     assert!(kinds.as_array().is_some_and(|jobs| jobs.iter().all(|job| job["kind"] == "clear")), "{kinds}");
     let clears = page.get("/jobs?kind=clear").with(200).body;
-    assert!(
-        clears.contains("aria-current=\"true\">Clears</a>") && clears.contains("/jobs?kind=preview"),
-        "{clears}"
-    );
+    assert!(clears.contains("clear, keep one") && clears.contains("/jobs?kind=counts"), "{clears}");
     let jobs = page.get("/jobs").with(200).body;
     for part in ["clear, keep one", "completed", "joe", "sent twice"] {
         assert!(jobs.contains(part), "{part}: {jobs}");
     }
-    // One match is left, so "all but one" would clear nothing.
     let last = page.get(&format!("/preview?{TARGET}&now=1")).body;
-    assert!(
-        last.contains("The first 1 matching message") && last.contains("value=\"keep_one\" hidden"),
-        "{last}"
-    );
+    assert!(last.contains("The first 1 matching message"), "{last}");
 }
 
 #[test]
@@ -118,7 +111,12 @@ fn matches_are_moved_and_moved_back() {
     let clear =
         |target: &str, form: &str| page.post(&format!("/clear?{target}"), &format!("csrf={csrf}&{form}"));
     let same = clear(TARGET, "action=all&confirm=celery&how=move&to_shown=celery").with(400).body;
-    assert!(same.contains("other than the queue itself") && same.contains("Back to the preview"), "{same}");
+    assert!(same.contains("other than the queue itself"), "{same}");
+    // The form is there again, as it was sent.
+    assert!(
+        same.contains("name=\"to_shown\" value=\"celery\"") && same.contains("name=\"confirm\""),
+        "{same}"
+    );
     assert_eq!(depth(&server), 1_051);
     // A name that is not UTF-8 is typed in its escaped form.
     let form = "action=all&confirm=celery&how=move&to_shown=%5Cxff%5Cx5cparked";
@@ -335,4 +333,79 @@ fn inexact_matches_are_moved_only_if_ticked_and_can_be_moved_back() {
     let undo = format!("/undo?{}", undo.replace("&amp;", "&"));
     ended(&page, &page.post(&undo, &form("confirm=celery%3Aparked")).with(303));
     assert_eq!(depth(&server), 1_051);
+}
+
+#[test]
+fn everything_that_a_clear_can_be_told_is_in_the_form() {
+    let (server, page) = examples();
+    let csrf = page.csrf();
+    let status = |form: &str| {
+        let answer =
+            page.post(&format!("/api/clear?{TARGET}"), &format!("csrf={csrf}&action=dry_run&{form}"));
+        let url = answer.with(200).json()["status_url"].as_str().expect("an address").to_owned();
+        eventually("the job ends", || page.get(&url).with(200).json()["status"] != "running");
+        page.get(&url).with(200).json()
+    };
+    let would = |form: &str| status(form)["would_delete"].as_u64().expect("a number");
+    assert_eq!(would("keep=none"), 61);
+    assert_eq!(would("keep=oldest"), 60);
+    let newest = status("keep=newest");
+    assert_eq!((&newest["would_delete"], &newest["keep"]), (&60.into(), &"newest".into()));
+    let by = status("keep=by&by=kwargs.commitid%2C+task");
+    assert!(by["would_delete"].as_u64().is_some_and(|n| n < 60), "{by}");
+    assert_eq!(status("limit=7&rate=1000")["would_delete"], 7);
+    assert_eq!(status("limit=7&rate=1000")["rate"], 1_000);
+    assert_eq!(status("expect=61")["status"], "completed");
+    assert!(status("expect=50")["error"].as_str().is_some_and(|why| why.starts_with("EXPECT")));
+    assert_eq!(status("expect=50&tolerance=30")["status"], "completed");
+    let front = status("how=move&to_shown=&front=1");
+    assert_eq!((&front["front"], &front["parked"]), (&1.into(), &1.into()));
+    for (wrong, words) in [
+        ("keep=by", "name the fields"),
+        ("keep=by&by=nothing", "unknown field"),
+        ("keep=x", "keep must be"),
+        ("limit=x", "limit must be a number"),
+        ("rate=-1", "rate must be a number"),
+        ("keep=newest&limit=3", "LIMIT"),
+    ] {
+        let form = format!("csrf={csrf}&action=dry_run&{wrong}");
+        let error = page.post(&format!("/api/clear?{TARGET}"), &form).with(400).json();
+        assert!(error["error"].as_str().is_some_and(|why| why.contains(words)), "{wrong}: {error}");
+    }
+    // On the page a refused form keeps what was typed.
+    let form = format!(
+        "csrf={csrf}&action=all&confirm=wrong&how=clear&keep=by&by=kwargs.commitid&limit=5&reason=%3Cb%3E&inexact=1"
+    );
+    let again = page.post(&format!("/clear?{TARGET}"), &form).with(400).body;
+    for part in [
+        "id=\"how-clear\" type=\"radio\" name=\"how\" value=\"clear\" checked",
+        "id=\"keep-by\" type=\"radio\" name=\"keep\" value=\"by\" checked",
+        "name=\"by\" value=\"kwargs.commitid\"",
+        "name=\"limit\" type=\"number\" min=\"0\" inputmode=\"numeric\" value=\"5\"",
+        "name=\"reason\" maxlength=\"1024\" value=\"&lt;b&gt;\"",
+        "<details open>",
+        "is not the name of queue",
+    ] {
+        assert!(again.contains(part), "{part}: {again}");
+    }
+    assert_eq!(depth(&server), 1_051);
+}
+
+#[test]
+fn a_user_who_may_not_clear_reads_what_a_clear_would_do_and_what_is_missing() {
+    let (server, _) = examples();
+    let mut conn = server.conn();
+    tell(&mut conn, "ACL SETUSER viewer on >secret %R~celery -@all +qadmin.preview +qadmin.status");
+    let page = Page::start(&format!("redis://viewer:secret@127.0.0.1:{}", server.port()), &[]);
+    let body = || page.get(&format!("/preview?{TARGET}&now=1")).with(200).body;
+    let shown = body();
+    assert!(shown.contains("would remove <strong>61 messages</strong>"), "{shown}");
+    assert!(shown.contains("needs the permission +qadmin.clearjob"), "{shown}");
+    assert!(!shown.contains("name=\"action\""), "{shown}");
+    let json = page.get(&format!("/api/preview?{TARGET}")).with(200).json();
+    assert!(json["clear_missing"].as_str().is_some_and(|why| why.contains("+qadmin.clearjob")), "{json}");
+    tell(&mut conn, "ACL SETUSER viewer +qadmin.clearjob");
+    assert!(body().contains("needs permission to read and write this key"), "{}", body());
+    tell(&mut conn, "ACL SETUSER viewer ~celery");
+    assert!(body().contains("name=\"action\""), "{}", body());
 }

@@ -31,7 +31,10 @@ fn the_preview_is_there_without_a_word_to_redis() {
         "{skeleton}"
     );
     let queue = page.get("/queue?queue=celery").with(200).body;
-    assert!(queue.contains("By task") && queue.contains("/api/stats?queue=celery&amp;by=task"), "{queue}");
+    assert!(
+        queue.contains("Who fills it: by task") && queue.contains("/api/stats?queue=celery&amp;by=task"),
+        "{queue}"
+    );
     assert!(!queue.contains("by=repoid") && !queue.contains("by=commitid"), "{queue}");
     page.get("/preview?queue=celery").with(303);
     // An invalid filter is reported at once.
@@ -86,7 +89,7 @@ fn a_page_without_a_script_has_the_count_too() {
     assert!(!now.contains(" disabled"), "{now}");
     let skipped = page.get(&format!("/preview?{TARGET}&count_skipped=1")).with(200).body;
     for part in [
-        "<h2>Matching messages:</h2>",
+        "<h2 id=\"sample-heading\">Matching messages:</h2>",
         "Not counted.",
         "dde6b29f-933d-427b-8075-4b73baa546ff",
         "value=\"all\"",
@@ -107,16 +110,78 @@ fn counts_of_a_queue_link_to_previews() {
     let body = page.get("/stats?queue=celery&by=repoid").with(200).body;
     for part in [
         "1,051 messages in 461 groups",
-        "<a href=\"/preview?queue=celery&amp;repoid=147107\">147107</a>",
+        "<a href=\"/preview?queue=celery&amp;where=kwargs.repoid%20%3D%20147107\">147107</a>",
         "others",
     ] {
         assert!(body.contains(part), "{part}: {body}");
     }
     let body = page.get("/stats?queue=celery&by=commitid").with(200).body;
     assert!(body.contains("where=kwargs.commitid%20MISSING\">none</a>"), "{body}");
+    // By several fields: each row leads to the messages of all its values.
+    let body = page.get("/stats?queue=celery&by=task%2C+kwargs.repoid&by=retries").with(200).body;
+    assert!(body.contains("celery</a> by task, kwargs.repoid, retries"), "{body}");
+    let link = "/preview?queue=celery&amp;task=app.tasks.upload.Upload&amp;where=kwargs.repoid%20%3D%20147107&amp;where=retries%20%3D%200";
+    assert!(body.contains(link), "{body}");
+    let whole = page.get(&format!("{}&now=1", link.replace("&amp;", "&"))).with(200).body;
+    assert!(whole.contains("of 1,051 messages match") && !whole.contains("<strong>0</strong>"), "{whole}");
+    // The groups of a filter keep the filter.
+    let body = page.get(&format!("/stats?{TARGET}&by=kwargs.commitid")).with(200).body;
+    assert!(
+        body.contains("61 messages in")
+            && body.contains("task=app.tasks.upload.Upload&amp;repoid=147107&amp;where="),
+        "{body}"
+    );
     page.get("/api/stats?queue=celery&by=nothing").with(400);
     page.get("/api/stats?by=task").with(400);
     page.get("/stats?queue=celery&by=nothing").with(400);
+}
+
+#[test]
+fn the_rows_of_the_form_lead_to_an_address_that_can_be_shared() {
+    let (_server, page) = examples();
+    let form = "queue=celery&as=&priority=&join=and&field=task&op=%3D&value=app.tasks.upload.Upload&join=and\
+                &field=kwargs.repoid&op=IN&value=147107+%22x+y%22&join=or&field=retries&op=%3E%3D&value=9&join=and&field=&op=%3D&value=";
+    let sent = page.get(&format!("/preview?{form}&inexact=1")).with(303);
+    let wanted = "/preview?queue=celery&where=task%20%3D%20app.tasks.upload.Upload&where=kwargs.repoid%20IN%202%20147107%20%22x%20y%22\
+                  %20OR%20retries%20%3E%3D%209&inexact=1";
+    assert_eq!(sent.header("location"), Some(wanted));
+    let body = page.get(&format!("{wanted}&now=1")).with(200).body;
+    assert!(body.contains("<strong>61</strong> of 1,051 messages match"), "{body}");
+    // The rows are there again, and one empty row after them.
+    assert!(
+        body.contains("value=\"147107 &quot;x y&quot;\"") && body.contains("<option value=\"or\" selected>"),
+        "{body}"
+    );
+    assert_eq!(body.matches("name=\"field\"").count(), 4, "{body}");
+    // A row that is wrong is shown with the reason, and nothing is sent to the server.
+    for (wrong, words) in [
+        ("field=task&op=%3D&value=", "a value is missing after task ="),
+        ("field=&op=%3D&value=lost", "a field is missing before the value lost"),
+        ("field=task&op=LIKE&value=x", "the operator of the condition on task is unknown"),
+        ("field=nothing&op=%3D&value=1", "unknown field"),
+    ] {
+        let mut answer = page.get(&format!("/preview?queue=celery&{wrong}"));
+        if answer.status == 303 {
+            let place = answer.header("location").expect("a place").to_owned();
+            answer = page.get(&format!("{place}&now=1"));
+        }
+        let body = answer.with(400).body;
+        assert!(body.contains(words), "{wrong}: {body}");
+    }
+    // Conditions that no field of a form can hold stay texts.
+    let bytes = page.get("/preview?queue=celery&where=task+%3D+%22%5Cxff%22&now=1").with(200).body;
+    assert!(bytes.contains("name=\"where\" value=\"task = &quot;\\xff&quot;\""), "{bytes}");
+}
+
+#[test]
+fn fields_for_suggestions_are_asked_for_and_can_be_missing() {
+    let (server, page) = examples();
+    let json = page.get("/api/fields?queue=celery").with(200).json();
+    assert!(json["fields"].is_array(), "{json}");
+    page.get("/api/fields").with(400);
+    let body = page.get("/queue?queue=celery").with(200).body;
+    assert!(body.contains("<datalist id=\"fields\"><option value=\"task\">"), "{body}");
+    drop(server);
 }
 
 #[test]

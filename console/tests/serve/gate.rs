@@ -74,9 +74,17 @@ fn every_response_has_the_security_headers() {
         "/preview?queue=celery&repoid=1",
         "/queue?queue=celery",
         "/index?queue=celery",
+        "/audit",
+        "/audit.csv",
+        "/message?queue=celery&id=x",
+        "/metrics",
+        "/healthz",
+        "/stats?queue=celery&by=task",
         "/api/queues",
+        "/api/fields?queue=celery",
         "/api/nothing",
         "/assets/app.js",
+        "/assets/favicon.svg",
         "/nowhere",
     ] {
         let answer = page.get(path);
@@ -98,7 +106,17 @@ fn every_response_has_the_security_headers() {
     let refused = page.say("GET / HTTP/1.1\r\nHost: evil\r\n\r\n");
     assert!(refused.header("content-security-policy").is_some());
     // The policy allows nothing inline and nothing of third parties.
-    for path in ["/", &format!("/preview?{TARGET}"), &format!("/preview?{TARGET}&now=1")] {
+    for path in [
+        "/",
+        &format!("/preview?{TARGET}"),
+        &format!("/preview?{TARGET}&now=1"),
+        "/queue?queue=celery",
+        "/stats?queue=celery&by=task",
+        "/index?queue=celery",
+        "/jobs",
+        "/audit",
+        "/message?queue=celery&id=dde6b29f-933d-427b-8075-4b73baa546ff",
+    ] {
         let body = page.get(path).with(200).body;
         for inline in ["<style", " style=", " onclick=", "javascript:", "https://", "<script>"] {
             assert!(!body.contains(inline), "{path}: {inline}");
@@ -143,8 +161,17 @@ fn no_other_page_makes_the_server_count() {
         "/index?queue=celery",
         "/api/index?queue=celery",
         "/api/indexes",
+        "/api/fields?queue=celery",
         &format!("/preview?{TARGET}&now=1"),
+        "/message?queue=celery&id=dde6b29f-933d-427b-8075-4b73baa546ff",
+        "/api/message?queue=celery&id=dde6b29f-933d-427b-8075-4b73baa546ff",
+        "/audit",
+        "/audit.csv",
+        "/metrics",
+        "/healthz",
         "/assets/app.js",
+        "/assets/live.js",
+        "/assets/favicon.svg",
     ];
     let own = format!("http://{}/preview?{TARGET}", page.place);
     const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux)\r\n";
@@ -176,7 +203,9 @@ fn no_other_page_makes_the_server_count() {
             page.get_with(path, &here).with(200);
         }
         let navigates = page.get_with(path, &navigation("cross-site"));
-        let fetched = path.starts_with("/api/") || path.starts_with("/assets/");
+        let fetched = path.starts_with("/api/")
+            || path.starts_with("/assets/")
+            || ["/audit.csv", "/metrics", "/healthz"].contains(&path);
         assert_eq!(navigates.status, if fetched { 403 } else { 200 }, "{path}");
     }
     drop(server);
@@ -194,6 +223,9 @@ fn a_link_on_another_site_opens_a_page_that_sends_no_command() {
         &format!("{preview}&count_skipped=1"),
         "/queue?queue=celery",
         "/stats?queue=celery&by=task",
+        "/jobs?queue=celery",
+        "/audit?queue=celery",
+        "/message?queue=celery&id=x",
     ] {
         for elsewhere in [
             navigation("cross-site"),
@@ -205,7 +237,9 @@ fn a_link_on_another_site_opens_a_page_that_sends_no_command() {
             assert!(shown.contains(&link), "{path}: {shown}");
             // Neither the script nor a redirect continues without the user.
             assert!(
-                !shown.contains("data-url") && !shown.contains("http-equiv=\"refresh\""),
+                !shown.contains("data-url")
+                    && !shown.contains("data-live")
+                    && !shown.contains("http-equiv=\"refresh\""),
                 "{path}: {shown}"
             );
         }
@@ -215,5 +249,5 @@ fn a_link_on_another_site_opens_a_page_that_sends_no_command() {
     // Markup in the URL is shown as text.
     let hostile = page.get_with("/preview?queue=%3Cimg+src%3Dx%3E&task=t", &navigation("cross-site")).body;
     assert!(!hostile.contains("<img"), "{hostile}");
-    page.get_with("/jobs", &navigation("cross-site")).with(502);
+    page.get_with("/index?queue=celery", &navigation("cross-site")).with(502);
 }

@@ -2,11 +2,15 @@
 
 mod actions;
 mod answers;
+mod audit;
 mod browser;
 mod connections;
 mod gate;
 mod index;
 mod login;
+mod message;
+mod monitoring;
+mod queues;
 
 use qadmin_harness::{Server, fill_examples};
 

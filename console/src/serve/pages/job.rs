@@ -11,9 +11,28 @@ use crate::client::Rights;
 use crate::continuing::{Chain, can_continue};
 use crate::reply::{Doubts, Status};
 use crate::serve::app::App;
-use crate::serve::params::{Params, encode};
+use crate::serve::params::{Params, Target, encode};
 use crate::text::{counted, duration, escape, grouped, time};
 use crate::undo::Undo;
+
+/// A job, and what this Redis user may do with it.
+pub(super) struct Seen {
+    pub(super) job: Status,
+    pub(super) rights: Rights,
+    pub(super) undo: Option<Undo>,
+    /// Where the messages of its sample are shown whole, without their ids.
+    pub(super) messages: Option<String>,
+}
+
+/// The messages of a job's sample, as its command named them; `None` for an undo, whose list is another one.
+pub(super) fn target(job: &Status) -> Option<Target> {
+    let mut about = format!("queue={}", encode(&job.queue));
+    let kind = job.map.word("message_kind");
+    for (name, value) in [("as", kind.as_deref()), ("priority", job.priority.as_deref())] {
+        about += &value.map(|value| format!("&{name}={}", encode(value.as_bytes()))).unwrap_or_default();
+    }
+    (job.kind != "undo").then(|| Target::new(&Params::new(about.as_bytes())))
+}
 
 /// The URL of a job's page, with the parameters of the current request.
 pub(super) fn place(params: &Params) -> String {
@@ -27,14 +46,8 @@ fn query(params: &Params) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-pub(super) fn page(
-    frame: &Frame,
-    app: &App,
-    params: &Params,
-    job: &Status,
-    rights: Rights,
-    undo: Option<&Undo>,
-) -> Markup {
+pub(super) fn page(frame: &Frame, app: &App, params: &Params, seen: &Seen) -> Markup {
+    let Seen { job, rights, undo, messages } = seen;
     let here = format!("job={}&queue={}", encode(job.job_id.as_bytes()), encode(&job.queue));
     let frame = if job.has_ended() { frame } else { &frame.refreshed(format!("2;url={}", place(params))) };
     let body = html! {
@@ -46,12 +59,12 @@ pub(super) fn page(
             (facts(&numbers(job)))
             (notes(&Doubts { notice: None, ..job.doubts.clone() }))
             p.note data-field="notice" { (escape(job.doubts.notice.as_deref().unwrap_or_default().as_bytes())) }
-            @if !job.has_ended() { (controls(app, params, job, rights)) }
+            @if !job.has_ended() { (controls(app, params, job, *rights)) }
         }
         @if rights.resume && can_continue(job) { (go_on(app, params, job)) }
         @if let Some(undo) = undo { (back_again(app, job, undo)) }
         section.card { (facts(&about(job))) }
-        @if !job.sample.is_empty() { section { h2 { "Matching messages:" } (sample(&job.sample)) } }
+        @if !job.sample.is_empty() { section { h2 #sample-heading { "Matching messages:" } div.scroll tabindex="0" role="region" aria-labelledby="sample-heading" { (sample(&job.sample, messages.as_deref())) } } }
         p {
             @if let Some(back) = params.text("back") { a href={ "/preview?" (back) } { "Back to the preview" } " " }
             a href={ "/jobs?queue=" (encode(&job.queue)) } { "Jobs on this queue" }

@@ -35,11 +35,12 @@ pub(crate) fn page(title: &str, frame: &Frame, body: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " - qadmin" }
+                link rel="icon" href="/assets/favicon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/assets/style.css";
                 @if let Some(refresh) = &frame.refresh {
                     noscript { meta http-equiv="refresh" content=(refresh); }
                 }
-                script src="/assets/app.js" defer {}
+                script src="/assets/app.js" type="module" {}
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
@@ -48,6 +49,7 @@ pub(crate) fn page(title: &str, frame: &Frame, body: &Markup) -> Markup {
                     nav {
                         a href="/" { "Queues" }
                         a href="/jobs" { "Jobs" }
+                        a href="/audit" { "Audit" }
                     }
                     @if let Some(csrf) = &frame.log_out {
                         form method="post" action="/logout" {
@@ -60,6 +62,11 @@ pub(crate) fn page(title: &str, frame: &Frame, body: &Markup) -> Markup {
             }
         }
     }
+}
+
+/// The bar above the parts of a page that the script refreshes. It stays hidden without scripts.
+pub(super) fn refreshing() -> Markup {
+    html! { p.live #live hidden { button type="button" { "Pause refresh" } " " span.quiet {} } }
 }
 
 /// A description list of names and values.

@@ -3,11 +3,13 @@
 use maud::{Markup, html};
 
 use super::actions::{Actions, actions};
+use super::form::{form, grouping};
 use super::layout::{self, Frame, facts, nothing, text, waits};
 use crate::kind::MessageKind;
 use crate::reply::{Doubts, Map, Preview};
 use crate::serve::app::App;
-use crate::serve::params::Target;
+use crate::serve::ask::Looked;
+use crate::serve::params::{Params, Target, encode};
 use crate::text::{bytes, counted, escape, grouped, not_json, percent, place, time};
 
 /// Number of placeholder rows before the sample arrives, so that the layout does not move.
@@ -41,23 +43,28 @@ pub(crate) fn skeleton(frame: &Frame, app: &App, target: &Target, bust: bool) ->
             div #count-notes {}
             p #skip-count { a href={ "/preview?" (query) "&count_skipped=1" } { "Trust the filter, skip the count" } }
         }
-        (actions(app, target, &Actions { locked: true, ..Actions::default() }))
-        section {
+        section.messages {
             h2 #sample-heading { "Matching messages:" }
-            div.scroll #sample { table { tbody { @for _ in 0..PLACEHOLDERS { tr { td.placeholder { (nbsp()) } } } } } }
+            (past_messages())
+            div.scroll #sample tabindex="0" role="region" aria-labelledby="sample-heading" {
+                table { tbody { @for _ in 0..PLACEHOLDERS { tr { td.placeholder { (nbsp()) } } } } }
+            }
         }
+        (actions(app, target, &Actions { locked: true, ..Actions::default() }))
+        (by_fields(target))
     };
     layout::page(&title(target), &frame, &body)
 }
 
-/// The page with a complete preview.
+/// The page with a complete preview. `refused` is the form of a clear that the server refused, and why.
 pub(crate) fn whole(
     frame: &Frame,
     app: &App,
     target: &Target,
-    preview: &Preview,
-    refusal: Option<&str>,
+    looked: &Looked,
+    refused: Option<(&Params, &str)>,
 ) -> Markup {
+    let Looked { preview, refusal, message_url } = looked;
     let query = target.query();
     let counting = preview.mode == "job" && preview.match_count.is_none();
     let frame = if counting { &frame.refreshed(format!("2;url=/preview?{query}&now=1")) } else { frame };
@@ -92,19 +99,22 @@ pub(crate) fn whole(
             }
             p { a href={ "/preview?" (query) "&bust=1" } { "Count again" } }
         }
+        section.messages {
+            h2 #sample-heading { (sample_heading(preview)) }
+            (past_messages())
+            @if let Some(error) = &preview.sample_error { p.error { (escape(error.as_bytes())) } }
+            div.scroll #sample tabindex="0" role="region" aria-labelledby="sample-heading" { (sample(&preview.sample, message_url.as_deref())) }
+        }
         (actions(app, target, &Actions {
             locked: counting,
             matches: preview.match_count,
             inexact: preview.doubts.inexact,
-            refusal,
+            refusal: refusal.as_deref(),
             held: preview.is_of_workers(),
             count_error: preview.count_error.as_deref(),
+            refused,
         }))
-        section {
-            h2 { (sample_heading(preview)) }
-            @if let Some(error) = &preview.sample_error { p.error { (escape(error.as_bytes())) } }
-            (sample(&preview.sample))
-        }
+        (by_fields(target))
     };
     layout::page(&title(target), frame, &body)
 }
@@ -117,53 +127,25 @@ fn title(target: &Target) -> String {
     escape(&target.queue)
 }
 
+/// For users of a keyboard, who would otherwise pass a link in each row.
+fn past_messages() -> Markup {
+    html! { a.skip href="#actions" { "Skip to the actions" } }
+}
+
+/// The way from a filter to the groups of its matches.
+fn by_fields(target: &Target) -> Markup {
+    html! {
+        section.card {
+            h2 { "Group these messages" }
+            (grouping(target, "/stats", "task"))
+        }
+    }
+}
+
 fn heading(target: &Target) -> Markup {
     html! {
         h1 { "Messages of " (escape(&target.queue)) }
         p { a href={ "/queue?" (target.queue_query()) } { "What is in this queue?" } }
-    }
-}
-
-pub(super) fn form(target: &Target) -> Markup {
-    let value = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let conditions = target.wheres.iter().map(|text| value(text)).chain(std::iter::once(String::new()));
-    html! {
-        form.card.filter method="get" action="/preview" {
-            @if std::str::from_utf8(&target.queue).is_ok() {
-                label { "Queue" input name="queue" value=(value(&target.queue)) required; }
-            } @else {
-                label { "Queue" input name="shown" value=(escape(&target.queue)) required; }
-            }
-            label { "Task" input name="task" value=(value(&target.task)); }
-            label { "Repository" input name="repoid" value=(value(&target.repoid)) inputmode="numeric" pattern="-?[0-9]+"; }
-            label { "Commit" input name="commitid" value=(value(&target.commitid)); }
-            @for condition in conditions {
-                label { "Condition" input name="where" value=(condition) placeholder="kwargs.pullid = 7"; }
-            }
-            label {
-                "Message kind"
-                select name="as" {
-                    option value="" { "the server's default" }
-                    @for kind in MessageKind::ALL {
-                        option value=(kind.word()) selected[target.kind() == Some(kind)] { (kind.name()) }
-                    }
-                }
-            }
-            label {
-                "Priority lists"
-                select name="priority" {
-                    option value="" { "the list with that name" }
-                    option value="all" selected[target.is_of_all_lists()] { "all, as one queue" }
-                    @if let Some(step) = target.priority.as_ref().filter(|_| !target.is_of_all_lists()) {
-                        option value=(step) selected { "step " (step) }
-                    }
-                }
-            }
-            div.buttons {
-                button.primary { "Preview" }
-                button name="count_skipped" value="1" { "Skip the count" }
-            }
-        }
     }
 }
 
@@ -222,20 +204,25 @@ fn sample_heading(preview: &Preview) -> String {
     }
 }
 
-/// Sampled messages; the first is the one that runs next.
-pub(crate) fn sample(rows: &[Map]) -> Markup {
+/// Sampled messages; the first is the one that runs next. Columns in which no row has a value are left out. `messages` is where
+/// a message is shown whole.
+pub(crate) fn sample(rows: &[Map], messages: Option<&str>) -> Markup {
     let Some(first) = rows.first() else { return nothing() };
     let is_shown = |name: &&str| *name != "index" && rows.iter().any(|row| row.bytes(name).is_some());
     let names: Vec<&str> = first.names().filter(is_shown).collect();
     html! {
-        div.scroll { table {
-            thead { tr { th.number { "Runs" } @for name in &names { th { (name) } } } }
+        table {
+            thead { tr { th.number { "Runs" } @for name in &names { th { (escape(name.as_bytes())) } } } }
             tbody { @for row in rows { tr {
                 td.number { @if let Some(index) = row.int("index") { (grouped(place(index))) } }
                 @for name in &names {
-                    td { (row.time(name).unwrap_or_else(|| escape(&row.bytes(name).unwrap_or_default()))) }
+                    @let shown = row.time(name).unwrap_or_else(|| escape(&row.bytes(name).unwrap_or_default()));
+                    td { @match (messages, row.bytes("id").filter(|_| *name == "id")) {
+                        (Some(place), Some(id)) => a href={ (place) "&id=" (encode(&id)) } { (shown) },
+                        _ => (shown),
+                    } }
                 }
             } } }
-        } }
+        }
     }
 }

@@ -1,37 +1,56 @@
-//! Counts of a queue by fields.
+//! The page of a queue: what is in it, by any fields.
 
 use maud::{Markup, html};
 
+use super::form::{form, group_url, grouping, suggestions};
 use super::index;
 use super::layout::{self, Frame, waits};
-use super::preview::{form, notes};
-use crate::filter_syntax::word;
-use crate::reply::{Map, Stats};
+use super::plot;
+use super::preview::notes;
+use crate::reply::Stats;
+use crate::serve::ask::fields;
+use crate::serve::history::Past;
 use crate::serve::params::{Params, Target, encode};
 use crate::text::{age, bytes, counted, escape, grouped, time};
 
-/// The fields by which a queue is counted, and their names for people.
-const KINDS: [(&str, &str); 1] = [("task", "task")];
+/// The fields as parameters of a URL.
+fn by_query(fields: &[String]) -> String {
+    fields.iter().map(|field| format!("&by={}", encode(field.as_bytes()))).collect()
+}
 
-/// The filter, and empty sections for the counts, which the script requests one after the other.
-pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
+/// The page of a queue. It sends nothing to Redis: the script requests what it shows.
+pub(crate) fn queue(frame: &Frame, params: &Params, target: &Target, past: &Past) -> Markup {
     let here = target.queue_query();
+    let by = fields(params);
+    let names = escape(by.join(", ").as_bytes());
+    let all = encode(b"bytes >= 0");
     let body = html! {
         h1 { (escape(&target.queue)) }
-        (form(target))
+        section.card {
+            h2 { "The last hour" }
+            (layout::refreshing())
+            div #history data-live="10" { (plot::large(past)) }
+        }
         div.card #waits data-url={ "/api/index?queue=" (encode(&target.queue)) } aria-live="polite" {
             h2 { "Since when messages wait" }
             p.quiet { a href=(index::place(&target.queue)) { "Index of this list" } }
         }
-        @for (field, what) in KINDS {
-            section.card.stats data-url={ "/api/stats?" (here) "&by=" (field) } data-by=(field)
-                data-preview={ "/preview?" (here) } aria-live="polite" {
-                h2 { "By " (what) }
-                p.quiet { a href={ "/stats?" (here) "&by=" (field) } { "Count by " (what) } }
-                progress hidden max="100" {}
-                div.scroll {}
+        section.card {
+            h2 #next-heading { "Messages that run next" }
+            div.scroll #next tabindex="0" role="region" aria-labelledby="next-heading"
+                data-url={ "/api/preview?" (here) "&where=" (all) "&count_skipped=1&sample=10" } {
+                p.quiet { a href={ "/preview?" (here) "&where=" (all) "&count_skipped=1" } { "Show the messages that run next" } }
             }
         }
+        section.card.stats data-url={ "/api/stats?" (here) (by_query(&by)) } data-by=(by.join("\n")) data-preview={ "/preview?" (here) } aria-live="polite" {
+            h2 { "Who fills it: by " (names) }
+            (grouping(target, "/queue", &by.join(", ")))
+            p.quiet { a href={ "/stats?" (here) (by_query(&by)) } { "Count by " (names) } }
+            progress hidden max="100" aria-label="Progress of the count" {}
+            div.scroll tabindex="0" role="region" aria-label="Groups" {}
+        }
+        h2 { "Choose messages" }
+        (form(target))
         p { a href={ "/jobs?queue=" (encode(&target.queue)) } { "Jobs on this queue" } }
     };
     layout::page(&escape(&target.queue), frame, &body)
@@ -39,14 +58,17 @@ pub(crate) fn queue(frame: &Frame, target: &Target) -> Markup {
 
 /// A page with one complete count.
 pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
-    let by = params.text("by").unwrap_or_else(|| "task".to_owned());
-    let what = KINDS.iter().find(|(field, _)| *field == by).map_or(by.as_str(), |(_, what)| what);
-    let queue = Target::new(params).queue_query();
-    let here = format!("/stats?{queue}&by={}", encode(by.as_bytes()));
+    let (by, target) = (fields(params), Target::new(params));
+    let what = escape(by.join(", ").as_bytes());
+    let about = target.query();
+    let here = format!("/stats?{about}{}", by_query(&by));
     let counting = stats.mode == "job" && stats.matched.is_none();
     let frame = if counting { &frame.refreshed(format!("2;url={here}")) } else { frame };
     let body = html! {
-        h1 { a href={ "/queue?" (queue) } { (escape(&stats.queue)) } " by " (what) }
+        h1 { a href={ "/queue?" (target.queue_query()) } { (escape(&stats.queue)) } " by " (what) }
+        @if target.has_filter() { p { a href={ "/preview?" (about) } { "Messages of this filter" } ": " code { (escape(stats.filter.as_bytes())) } } }
+        (grouping(&target, "/stats", &by.join(", ")))
+        (suggestions())
         section.card {
             @if let Some(error) = &stats.count_error {
                 p.error role="alert" { "The count failed: " (escape(error.as_bytes())) }
@@ -62,24 +84,27 @@ pub(crate) fn whole(frame: &Frame, params: &Params, stats: &Stats) -> Markup {
             (waits(&stats.map))
             @if let Some(at) = stats.cached_at { p.quiet { "Counted " (time(at)) } }
             (notes(&stats.doubts))
-            (table(stats, &by, &queue))
+            (table(stats, &by, &about))
         }
     };
     layout::page(&format!("{} by {what}", escape(&stats.queue)), frame, &body)
 }
 
-fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
+fn table(stats: &Stats, by: &[String], about: &str) -> Markup {
     let with_ages = stats.groups.iter().any(|group| group.count("oldest_age").is_some());
     html! {
         @if !stats.groups.is_empty() {
-            div.scroll { table {
-                thead { tr { th { (by) } th.number { "Messages" } th { "Share" } th.number { "Size" } th.number { "Next runs" } @if with_ages { th.number { "Next waits" } th.number { "Oldest waits" } } } }
+            div.scroll tabindex="0" role="region" aria-label="Groups" { table {
+                thead { tr { @for field in by { th { (escape(field.as_bytes())) } } th.number { "Messages" } th { "Share" } th.number { "Size" } th.number { "Next runs" } @if with_ages { th.number { "Next waits" } th.number { "Oldest waits" } } } }
                 tbody {
                     @for group in &stats.groups {
                         tr {
-                            td { (value(queue, group, by)) }
+                            @let values: Vec<(&str, Option<Vec<u8>>)> = by.iter().map(|field| (field.as_str(), group.bytes(field))).collect();
+                            @for (_, value) in &values {
+                                td { a href=(group_url(about, &values)) { (shown(value.as_deref())) } }
+                            }
                             td.number { (grouped(group.sum("count"))) }
-                            td.bar { progress max="1000" value=(group.sum("share")) {} }
+                            td.bar { progress max="1000" value=(group.sum("share")) aria-label="Share" {} }
                             td.number { (bytes(group.sum("bytes"))) }
                             td.number { (group.runs("next").unwrap_or_default()) }
                             @if with_ages {
@@ -90,9 +115,9 @@ fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
                     }
                     @if stats.other.sum("count") > 0 {
                         tr {
-                            td { "others" }
+                            td colspan=(by.len()) { "others" }
                             td.number { (grouped(stats.other.sum("count"))) }
-                            td.bar { progress max="1000" value=(stats.other.sum("share")) {} }
+                            td.bar { progress max="1000" value=(stats.other.sum("share")) aria-label="Share" {} }
                             td.number { (bytes(stats.other.sum("bytes"))) }
                             td {}
                         }
@@ -103,22 +128,6 @@ fn table(stats: &Stats, by: &str, queue: &str) -> Markup {
     }
 }
 
-/// The value of a group, as a link to a preview of its messages: the shown value, as the operand of `=`, matches them.
-fn value(queue: &str, group: &Map, by: &str) -> Markup {
-    let field = if matches!(by, "repoid" | "commitid") { format!("kwargs.{by}") } else { by.to_owned() };
-    let condition = match group.bytes(by) {
-        Some(value) if by == "task" && is_name(&value) => format!("task={}", encode(&value)),
-        Some(value) if by == "repoid" && value.iter().all(u8::is_ascii_digit) => {
-            format!("repoid={}", encode(&value))
-        }
-        Some(value) => format!("where={}", encode(format!("{field} = {}", word(&value)).as_bytes())),
-        None => format!("where={}", encode(format!("{field} MISSING").as_bytes())),
-    };
-    let shown = group.bytes(by).map_or_else(|| "none".to_owned(), |value| escape(&value));
-    html! { a href={ "/preview?" (queue) "&" (condition) } { (shown) } }
-}
-
-/// Whether the text is a plain task name, so that TASK, which compares byte for byte, finds the same messages.
-fn is_name(text: &[u8]) -> bool {
-    text.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') && text.contains(&b'.')
+fn shown(value: Option<&[u8]>) -> String {
+    value.map_or_else(|| "none".to_owned(), escape)
 }

@@ -9,49 +9,89 @@ fn parked(server: &Server) -> u64 {
 }
 
 #[test]
-fn dry_run_reports_removals_and_links_back() {
+fn a_dry_run_is_shown_beside_its_button_and_has_a_job() {
     let Some((server, _page, browser)) = at_preview() else { return };
-    browser.click("#how-clear");
     browser.click("#dry-run");
-    browser.reads("#outcome", "Would clear 61 of 61 matching messages");
+    browser.reads("#rehearsed", "Dry run: would move 61 of 61 matching messages.");
+    browser.click("#how-clear");
+    browser.click("#keep-newest");
+    browser.click("#dry-run");
+    browser.reads("#rehearsed", "Dry run: would delete 60 of 61 matching messages.");
+    assert!(browser.place().starts_with("preview?"), "the page is the same");
+    browser.click("#rehearsed a");
+    browser.reads("#outcome", "Would clear 60 of 61 matching messages");
     browser.click("a[href^='/preview?']");
     browser.reads("#count-line", "61 of 1,051 messages match");
     assert_eq!(depth(&server), 1_051);
 }
 
 #[test]
-fn a_clear_wants_the_name_typed() {
+fn a_clear_wants_the_name_typed_and_an_error_keeps_the_form() {
     let Some((server, _page, browser)) = at_preview() else { return };
+    assert_eq!(browser.text("#clear-all"), "Move");
     browser.click("#how-clear");
-    assert_eq!(
-        (browser.text("#clear-all"), browser.text("#keep-one")),
-        ("Delete all".into(), "Delete all but one".into())
-    );
+    assert_eq!(browser.text("#clear-all"), "Delete");
+    browser.reads("#summary", "gone for good");
     browser.click("#clear-all");
     assert!(browser.place().starts_with("preview?"), "the browser itself asks for the name");
+    browser.click("#keep-oldest");
+    browser.fill("[name=reason]", "sent twice");
     browser.fill("[name=confirm]", "Celery");
     browser.click("#clear-all");
-    browser.reads("main", "is not the name of queue");
+    browser.reads("#refusal", "is not the name of queue");
     assert_eq!(depth(&server), 1_051);
-    browser.click("main a");
-    browser.reads("#count-line", "61 of 1,051 messages match");
-    browser.click("#how-clear");
-    browser.fill("[name=confirm]", "celery");
-    browser.fill("[name=reason]", "sent twice");
-    browser.click("#keep-one");
+    // Nothing was lost, and the field with the mistake has the focus.
+    assert!(browser.place().starts_with("preview?"));
+    assert_eq!(browser.property("[name=reason]", "value"), "sent twice");
+    assert_eq!(browser.property("#keep-oldest", "checked"), true);
+    assert_eq!(browser.js("document.activeElement.name"), "confirm");
+    browser.js("document.activeElement.select()");
+    browser.press("celery");
+    browser.click("#clear-all");
     browser.reads("#outcome", "Cleared 60 of 61 matching messages");
     browser.reads("main", "sent twice");
     assert!(!browser.sees("#undo"), "what is cleared for good does not come back");
     assert_eq!((depth(&server), parked_list(&server, "celery")), (991, String::new()));
-    browser.click("nav a:last-child");
+    browser.click("nav a[href='/jobs']");
     browser.reads("tbody tr", "clear, keep one");
+}
+
+#[test]
+fn limits_that_do_not_fit_are_errors_beside_the_button() {
+    let Some((server, _page, browser)) = at_preview() else { return };
+    browser.click("#clear summary");
+    browser.fill("[name=expect]", "10");
+    browser.click("#dry-run");
+    browser
+        .reads("#rehearsed", "The dry run ended as failed: EXPECT expected at most 10 matches and found 61");
+    browser.fill("[name=limit]", "3");
+    browser.click("#keep-newest");
+    browser.click("#dry-run");
+    browser.reads("#refusal", "LIMIT");
+    browser.click("#keep-none");
+    browser.js("document.querySelector('[name=expect]').value = ''");
+    browser.click("#dry-run");
+    browser.reads("#rehearsed", "Dry run: would move 3 of ");
+    browser.shows("#refusal", "");
+    browser.click("#keep-by");
+    browser.js("document.querySelector('[name=limit]').value = ''");
+    browser.fill("#clear [name=by]", "kwargs.commitid");
+    browser.click("#dry-run");
+    browser.reads("#rehearsed", "of 61 matching messages.");
+    assert!(!browser.text("#rehearsed").contains("61 of 61"));
+    // The server stops answering, and the form stays.
+    let mut server = server;
+    server.kill9();
+    browser.click("#dry-run");
+    browser.reads("#refusal", "no connection to 127.0.0.1");
+    assert_eq!(browser.property("#clear [name=by]", "value"), "kwargs.commitid");
 }
 
 #[test]
 fn moved_messages_can_be_moved_back() {
     let Some((server, _page, browser)) = at_preview() else { return };
     // Moving is the default.
-    assert_eq!(browser.text("#clear-all"), "Move all");
+    assert_eq!(browser.text("#clear-all"), "Move");
     assert_eq!(browser.property("[name=to_shown]", "value"), "", "a list of the job's own");
     browser.fill("[name=confirm]", "celery");
     browser.click("#clear-all");
@@ -126,57 +166,60 @@ const FOCUS: &str = "(() => {
 fn the_keyboard_is_enough() {
     let Some((server, _page, browser)) = at_preview() else { return };
     let mut order = Vec::new();
-    while order.last().is_none_or(|name| name != "keep-one") {
-        assert!(order.len() < 40, "{order:?}");
+    while order.last().is_none_or(|name| name != "clear-all") {
+        assert!(order.len() < 60, "{order:?}");
         browser.press(TAB);
         let focus = browser.js(FOCUS);
         assert_eq!(focus[1], true, "the focus is seen: {focus}");
-        order.push(focus[0].as_str().expect("a name").to_owned());
+        let name = focus[0].as_str().expect("a name").to_owned();
+        // Each row has a link to its message; the one before them leads past them.
+        if browser.js("document.activeElement.closest('#sample td') !== null") == false {
+            order.push(name);
+        }
     }
+    let row = ["field", "op", "value", "Remove"];
     let wanted = [
-        "Skip to the content",
-        "Queues",
-        "Jobs",
-        "What is in this queue?",
-        "queue",
-        "task",
-        "repoid",
-        "commitid",
-        "where",
-        "as",
-        "priority",
-        "Preview",
-        "count_skipped",
-        "Count again",
-        "how-move",
-        "to_shown",
-        "confirm",
-        "reason",
-        "actor",
-        "dry-run",
-        "clear-all",
-        "keep-one",
+        &[
+            "Skip to the content",
+            "Queues",
+            "Jobs",
+            "Audit",
+            "What is in this queue?",
+            "Filter: task = app.tasks.uploa",
+            "queue",
+            "as",
+            "priority",
+        ][..],
+        &row,
+        &["join"],
+        &row,
+        &["join"],
+        &row,
+        &["Count and show", "count_skipped", "add-row", "Count again", "Skip to the actions", "sample"],
+        &["how-move", "to_shown", "front", "keep-none", "by", "Limits", "reason", "actor"],
+        &["dry-run", "confirm", "clear-all"],
     ];
-    assert_eq!(order, wanted);
+    assert_eq!(order, wanted.concat());
+    browser.js("document.querySelector('.messages .skip').focus()");
+    browser.press(ENTER);
+    browser.press(TAB);
+    assert_eq!(browser.js(FOCUS)[0], "how-move");
     // Enter in a field starts the dry run, which changes nothing.
     browser.js("document.querySelector('[name=reason]').focus()");
     browser.press(ENTER);
-    browser.reads("#outcome", "Would clear 61 of 61 matching messages");
+    browser.reads("#rehearsed", "Dry run: would move 61 of 61 matching messages.");
     assert_eq!(depth(&server), 1_051);
-    // The first Tab and Enter skip the navigation.
-    browser.press(TAB);
-    assert_eq!(browser.js(FOCUS)[0], "Skip to the content");
-    browser.press(ENTER);
-    // The table can be scrolled by keyboard.
-    browser.press(&TAB.repeat(2));
-    assert_eq!(browser.js(FOCUS)[0], "Back to the preview");
-    browser.press(ENTER);
-    browser.reads("#count-line", "61 of 1,051 messages match");
     browser.js("document.querySelector('[name=confirm]').focus()");
     browser.press("celery");
-    browser.press(&TAB.repeat(4));
+    browser.press(TAB);
     assert_eq!(browser.js(FOCUS)[0], "clear-all");
     browser.press(ENTER);
     browser.reads("#outcome", "Moved 61 of 61 matching messages to celery:parked:");
     assert_eq!(parked(&server), 61);
+    // The first Tab and Enter skip the navigation.
+    browser.press(TAB);
+    assert_eq!(browser.js(FOCUS)[0], "Skip to the content");
+    browser.press(ENTER);
+    browser.press(TAB);
+    assert_eq!(browser.js(FOCUS)[0], "confirm", "the list's name for the undo");
 }

@@ -48,7 +48,7 @@ fn job_is_followed_paused_throttled_and_cancelled() {
     browser.click("form[action^='/cancel'] button");
     browser.reads("#outcome", "cancelled");
     assert!(!browser.sees("#controls"));
-    browser.click("nav a:last-child");
+    browser.click("nav a[href='/jobs']");
     browser.reads("tbody tr", "cancelled");
 }
 

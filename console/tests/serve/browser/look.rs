@@ -49,6 +49,8 @@ fn pages_are_read_in_dark_and_light_and_fit_a_phone() {
             &preview_of_target(),
             &job,
             "/jobs",
+            "/audit",
+            "/stats?queue=celery&by=task",
             "/nowhere",
         ] {
             browser.go(&page, path);
@@ -61,7 +63,9 @@ fn pages_are_read_in_dark_and_light_and_fit_a_phone() {
     }
     assert_ne!(backs[0], backs[1]);
     browser.size(360, 740);
-    for path in ["/", "/queue?queue=celery", "/index?queue=celery", &preview_of_target(), &job, "/jobs"] {
+    for path in
+        ["/", "/queue?queue=celery", "/index?queue=celery", &preview_of_target(), &job, "/jobs", "/audit"]
+    {
         browser.go(&page, path);
         if path.starts_with("/preview") {
             browser.reads("#count-line", "messages match");
@@ -73,29 +77,54 @@ fn pages_are_read_in_dark_and_light_and_fit_a_phone() {
 #[test]
 #[ignore = "renews the pictures in docs/images, which are looked at before they are committed"]
 fn pictures() {
-    let (_server, page, browser) = at_preview().expect("a browser");
-    let shoot = |name: &str, width: u32, height: u32, dark: bool, path: &str| {
+    let browser = Browser::take().expect("a browser");
+    let (server, _) = super::super::examples();
+    let page = Page::start(&server.url(0), &["--actor", "jane", "--history", "1"]);
+    let shoot = |name: &str| {
+        fs::write(workspace_root().join("docs/images").join(name), browser.picture()).expect("a file");
+    };
+    let open = |width: u32, height: u32, dark: bool, path: &str, ready: [&str; 2]| {
         browser.size(width, height);
         browser.dark(dark);
         browser.go(&page, path);
-        if path.starts_with("/preview") {
-            browser.reads("#count-line", "messages match");
-        } else {
-            browser.reads(".stats", "1,051 messages");
-        }
-        fs::write(workspace_root().join("docs/images").join(name), browser.picture()).expect("a file");
+        browser.reads(ready[0], ready[1]);
     };
     let preview = format!("{}&bust=1", preview_of_target());
-    shoot("page-preview.png", 1_100, 1_300, false, &preview);
-    shoot("page-dark.png", 1_100, 1_300, true, &preview);
-    shoot("page-phone.png", 390, 1_400, false, &preview);
-    shoot("page-queue.png", 1_100, 1_000, false, "/queue?queue=celery");
-    browser.size(1_100, 1_150);
-    browser.go(&page, &preview);
-    browser.reads("#count-line", "messages match");
+    let counted = ["#count-line", "messages match"];
+    open(1_100, 1_300, false, &preview, counted);
+    shoot("page-preview.png");
+    open(1_100, 1_300, true, &preview, counted);
+    shoot("page-dark.png");
+    open(390, 1_400, false, &preview, counted);
+    shoot("page-phone.png");
+    open(1_100, 1_150, false, &preview, counted);
     browser.fill("[name=confirm]", "celery");
     browser.fill("[name=reason]", "floods the queue");
     browser.click("#clear-all");
     browser.until("the undo", || browser.sees("#undo"));
-    fs::write(workspace_root().join("docs/images/page-job.png"), browser.picture()).expect("a file");
+    shoot("page-job.png");
+    // Some minutes of traffic, so that there is something to draw.
+    let mut conn = server.conn();
+    for name in ["celery", "mail"] {
+        crate::support::tell(&mut conn, &format!("QADMIN.INDEX CREATE {name}"));
+    }
+    for second in 0..240_u32 {
+        let wave = if (90..150).contains(&second) { 40 } else { 6 };
+        let mut pipe = redis::pipe();
+        for n in 0..wave {
+            let id = format!("{second}-{n}");
+            pipe.lpush("celery", message("app.tasks.notify.Notify", &id, "c0ffee"));
+            pipe.lpush("mail", message("app.tasks.mail.Mail", &id, "c0ffee"));
+        }
+        for _ in 0..12 {
+            pipe.rpop("celery", None).rpop("mail", None);
+        }
+        pipe.exec(&mut conn).expect("the server takes them");
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    open(1_100, 1_250, false, "/queue?queue=celery", [".stats p.quiet", "messages"]);
+    browser.reads(".stats tbody", "app.tasks");
+    shoot("page-queue.png");
+    open(1_100, 420, false, "/", ["#queues tbody", "mail"]);
+    shoot("page-queues.png");
 }

@@ -1,8 +1,11 @@
 //! Tests in a real Chromium, with clicks and keys. If it is not available, one line says so and nothing fails.
 
+mod accessible;
 mod actions;
+mod filter;
 mod index;
 mod job;
+mod live;
 mod look;
 mod preview;
 mod trouble;

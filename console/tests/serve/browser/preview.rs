@@ -6,7 +6,7 @@ use super::*;
 use crate::support::{LONG, filled, live_job, slow, tell};
 
 /// Positions of the visible elements after the count: `[[top, left], ...]`.
-const PLACES: &str = "['#count', '#actions', '[name=confirm]', '#dry-run', '#clear-all', '#sample-heading', '#sample'].map(css => {
+const PLACES: &str = "['#count', '#sample-heading', '#sample', '#actions', '#dry-run', '[name=confirm]', '#clear-all'].map(css => {
     const box = document.querySelector(css).getBoundingClientRect();
     return [Math.round(box.top + scrollY), Math.round(box.left)];
 })";
@@ -33,7 +33,7 @@ fn count_and_sample_arrive_without_layout_shift() {
         browser.reads("#sample", "dde6b29f-933d-427b-8075-4b73baa546ff");
         browser.reads("#count-notes", "1 message cannot be read");
         assert!(!browser.sees("#count-progress") && !browser.sees("#skip-count"));
-        for button in ["#dry-run", "#clear-all", "#keep-one"] {
+        for button in ["#dry-run", "#clear-all"] {
             assert!(browser.can_use(button), "{button}");
         }
     }
@@ -63,11 +63,13 @@ fn a_viewer_gets_no_buttons_and_no_layout_shift() {
     let page = Page::start(&format!("redis://viewer:secret@127.0.0.1:{}", server.port()), &[]);
     server.freeze();
     browser.go(&page, &preview_of_target());
-    let places = "['#count', '#actions', '#sample-heading', '#sample'].map(css => document.querySelector(css).getBoundingClientRect().top + scrollY).map(Math.round)";
+    let places = "['#count', '#sample-heading', '#sample', '#actions'].map(css => document.querySelector(css).getBoundingClientRect().top + scrollY).map(Math.round)";
     let before = browser.js(places);
     server.thaw();
     browser.reads("#count-line", "61 of 1,051 messages match");
     browser.reads("#actions", "may preview, but not clear");
+    browser.reads("#rehearsal", "A clear of all matches would remove 61 messages");
+    browser.reads("#refusal", "needs the permission +qadmin.clearjob");
     assert!(!browser.sees("#actions button") && !browser.sees("[name=confirm]"));
     assert_eq!(browser.js(places), before);
 }
@@ -90,9 +92,9 @@ fn a_deep_queue_shows_the_sample_then_the_progress_then_the_count() {
     browser.until("the bar grows", || browser.property("#count-progress", "value").as_f64() > Some(before));
     // A user who skips the count does not wait.
     browser.click("#skip-count a");
-    browser.reads("h2 + .scroll, section:last-child h2", "Matching messages:");
-    assert!(browser.place().ends_with("count_skipped=1") && !browser.sees("progress"));
-    assert!(browser.can_use("#clear-all") && browser.can_use("#keep-one"));
+    browser.until("the page without a count", || browser.place().ends_with("count_skipped=1"));
+    browser.reads("#sample-heading", "Matching messages:");
+    assert!(!browser.sees("progress") && browser.can_use("#clear-all"));
     tell(&mut server.conn(), "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
     browser.go(&page, "/preview?queue=celery&where=bytes+%3E+0");
     browser.reads("#count-line", "30,000 of 30,000 messages match (100 %)");
@@ -142,24 +144,24 @@ fn a_failed_count_shows_why_is_never_zero_and_permits_the_clear() {
     browser.go(&page, "/preview?queue=celery&where=bytes+%3E+0");
     failed("TOOMANYJOBS");
     browser.click("#dry-run");
-    browser.reads("h1", "dry run on celery");
+    browser.reads("#rehearsed", "% examined");
     tell(conn, "CONFIG SET qadmin.duty 100 qadmin.slice-us 20000");
+    browser.reads("#rehearsed", "Dry run: would move 30,000 of 30,000 matching messages.");
+    browser.click("#rehearsed a");
     browser.reads("#outcome", "Would clear 30,000 messages (the count failed: TOOMANYJOBS");
 }
 
 #[test]
-fn actions_follow_from_the_number_of_matches() {
+fn the_heading_says_how_many_of_the_matches_are_shown() {
     let Some((_server, page, browser)) = at_preview() else { return };
-    let there = browser.js("document.getElementById('clear-all').getBoundingClientRect().left");
     browser.go(&page, "/preview?queue=celery&where=id+%3D+dde6b29f-933d-427b-8075-4b73baa546ff");
     browser.reads("#count-line", "1 of 1,051 messages match");
     browser.reads("#sample-heading", "The first 1 matching message");
-    assert!(!browser.sees("#keep-one") && browser.can_use("#clear-all"));
-    assert_eq!(browser.js("document.getElementById('clear-all').getBoundingClientRect().left"), there);
+    // Columns without a value are left out.
+    assert!(browser.text("#sample thead").contains("task") && !browser.text("#sample thead").contains("eta"));
     browser.go(&page, "/preview?queue=celery&repoid=1");
     browser.reads("#count-line", "0 of 1,051 messages match");
     browser.reads("#sample-heading", "No message matches.");
-    assert!(!browser.sees("#keep-one"));
 }
 
 #[test]
@@ -179,7 +181,7 @@ fn messages_of_another_kind_are_recognised_and_read_as_such() {
     browser.reads("#count-line", "1 of 1 messages match");
     assert_eq!(browser.property("[name=as]", "value"), "sidekiq");
     browser.click("#dry-run");
-    browser.reads("#outcome", "Would clear 1 of 1 matching message");
+    browser.reads("#rehearsed", "Dry run: would move 1 of 1 matching message.");
     // In a list of Resque's the head runs next.
     push(&server, "resque:queue:mail", r#"{"class":"Archive","args":[1]}"#);
     browser.go(&page, "/preview?queue=resque%3Aqueue%3Amail&task=Archive&as=resque");
@@ -249,15 +251,48 @@ fn counts_of_a_queue_link_to_its_messages() {
     let Some((_server, page, browser)) = at_preview() else { return };
     browser.go(&page, "/");
     browser.click("td a");
+    browser.reads("#next tbody", "app.tasks.");
     browser.reads(".stats", "app.tasks.upload.Upload");
     browser.reads(".stats", "1,051 messages");
-    // Other fields are counted on a page of their own.
-    browser.go(&page, "/stats?queue=celery&by=repoid");
-    browser.click("a[href='/preview?queue=celery&repoid=147107']");
-    browser.reads("#count-line", "62 of 1,051 messages match");
+    // Group by any fields.
+    browser.js("document.querySelector('.stats [name=by]').select()");
+    browser.fill(".stats [name=by]", "kwargs.repoid, task");
+    browser.click(".stats button");
+    browser.reads(".stats h2", "by kwargs.repoid, task");
+    browser.reads(".stats tbody", "147107");
+    browser.reads(".stats p.quiet", "1,051 messages");
+    browser.click(".stats tbody tr:first-child td:nth-child(2) a");
+    browser.reads("#count-line", "of 1,051 messages match");
+    assert!(browser.place().contains("where=kwargs.repoid%20%3D%20147107&where=task"), "{}", browser.place());
+    assert!(!browser.text("#count-line").starts_with("0 of"));
     browser.click(".filter .primary");
-    browser.reads("#count-line", "62 of 1,051 messages match");
-    eventually("the form asks for the same", || browser.place().contains("repoid=147107"));
+    browser.reads("#count-line", "of 1,051 messages match");
+    eventually("the form asks for the same", || {
+        browser.place().contains("where=kwargs.repoid%20%3D%20147107")
+    });
+    // A value that is missing is a group, too.
+    browser.go(&page, "/queue?queue=celery&by=kwargs.commitid");
+    browser.reads(".stats tbody", "none");
+    browser.click(".stats a[href*=MISSING]");
+    browser.reads("#count-line", "of 1,051 messages match");
+    assert!(!browser.text("#count-line").starts_with("0 of"));
+}
+
+#[test]
+fn a_message_is_opened_from_its_row_and_acted_on() {
+    let Some((server, _page, browser)) = at_preview() else { return };
+    browser.click("#sample tbody a");
+    browser.reads("h1", "Message dde6b29f-933d-427b-8075-4b73baa546ff");
+    browser.reads("main", "147107");
+    browser.click("main p a[href^='/preview?']");
+    browser.reads("#count-line", "1 of 1,051 messages match");
+    browser.fill("[name=confirm]", "celery");
+    browser.click("#clear-all");
+    browser.reads("#outcome", "Moved 1 of 1 matching message");
+    assert_eq!(super::super::depth(&server), 1_050);
+    // Its place on the page of the job leads to a message that is not there any more.
+    browser.devtools("Page.reload", &serde_json::json!({}));
+    browser.reads("#outcome", "Moved 1 of 1 matching message");
 }
 
 #[test]
@@ -269,7 +304,7 @@ fn without_a_script_there_is_all_that_is_needed() {
     browser.reads(".card p", "61 of 1,051 messages match 5.8 %");
     assert!(browser.place().ends_with("now=1"));
     browser.go(&page, &format!("{}&count_skipped=1", preview_of_target()));
-    browser.reads("section:last-child h2", "Matching messages:");
+    browser.reads("#sample-heading", "Matching messages:");
     assert!(!browser.sees("progress") && browser.can_use("#clear-all"));
     browser.fill("[name=confirm]", "celery");
     browser.click("#clear-all");

@@ -106,12 +106,18 @@ fn the_content_of_messages_is_shown_as_text_only() {
     harmless("queues");
     browser.go(&page, &format!("/queue?queue={name}"));
     browser.reads(".stats table", "<img src=x onerror=");
+    browser.reads("#next", "<img src=x onerror=");
     harmless("a queue");
     browser.go(&page, &format!("/preview?queue={name}&{filter}"));
     browser.reads("#count-line", "1 of 1 messages match");
     browser.reads("#sample", "<script>document.title='owned'</script>");
     assert_eq!(browser.text("#sample").matches("<img src=x").count(), 3, "name, id and kwargs");
     harmless("a preview");
+    browser.click("#sample tbody a");
+    browser.reads("h1", "<img src=x onerror=");
+    harmless("a message");
+    browser.go(&page, &format!("/preview?queue={name}&{filter}"));
+    browser.reads("#count-line", "1 of 1 messages match");
     browser.fill("[name=confirm]", &queue);
     browser.fill("[name=reason]", evil);
     browser.click("#clear-all");
@@ -122,6 +128,19 @@ fn the_content_of_messages_is_shown_as_text_only() {
     browser.reads("#outcome", "0 left in the list");
     browser.go(&page, "/jobs");
     harmless("jobs");
+    browser.go(&page, "/audit");
+    harmless("audit");
+    // What the script fetches to refresh a page is text, too.
+    for place in ["/", "/jobs?kind=all", "/audit", "/queue?queue=", "/stats?by=kwargs.commitid&queue="] {
+        let place = if place.ends_with('=') { format!("{place}{name}") } else { place.to_owned() };
+        browser.go(&page, &place);
+        if browser.sees("#live") {
+            browser.click("#live button");
+            browser.click("#live button");
+            browser.reads("#live", "Refreshed at");
+        }
+        harmless(&place);
+    }
     browser.go(&page, &format!("/preview?queue={name}&where={}", encoded(evil)));
     harmless("a condition that cannot be");
 }
