@@ -47,6 +47,9 @@ fn the_stream_says_who_cleared_what_when_and_why() {
         (&newest["actor"], &newest["deleted"], &newest["db"]),
         (&"joe".into(), &"1".into(), &"0".into())
     );
+    qadmin(&server, &["show", QUEUE, "f7eb11c6-d979-4a91-be26-c38224e000a4"]).ended(0);
+    let shown = qadmin(&server, &["audit", "--event", "show"]).ended(0).out;
+    assert!(shown.contains("f7eb11c6-d979-4a91-be26-c38224e000a4"), "{shown}");
     qadmin(&server, &["audit", "--since", "soon"]).ended(2);
     qadmin(&server, &["audit", "--csv", "--json"]).ended(2);
 }

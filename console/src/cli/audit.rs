@@ -20,7 +20,7 @@ pub(crate) struct Audit {
     /// 2026-11-30T14:00.
     #[arg(long, value_name = "TIME", value_parser = since)]
     pub(crate) since: Option<Since>,
-    /// Only these events, such as start, end or interrupted.
+    /// Only these events, such as start, end, interrupted or show.
     #[arg(long, value_name = "EVENT", value_delimiter = ',')]
     pub(crate) event: Vec<String>,
     /// Maximum number of entries, 1 to 100,000.

@@ -47,7 +47,7 @@ pub(crate) fn run(server: &mut Server, args: &cli::Audit, json: bool) -> Result<
 fn people(entries: &[Entry]) -> String {
     let mut grid = Grid::new(&[
         "@when", "event", "#job", "queue", "status", ">cleared", "actor", "filter", "reason", "user",
-        ">matched", "options",
+        ">matched", "options", "message",
     ]);
     for entry in entries {
         let text = |name: &str| {
@@ -60,7 +60,7 @@ fn people(entries: &[Entry]) -> String {
         grid.add([
             Cell::new(time(i64::try_from(entry.id.0).unwrap_or(i64::MAX))),
             text("event"),
-            cell(Some(entry.get("job_id"))),
+            text("job_id"),
             text("queue"),
             state(&String::from_utf8_lossy(entry.get("status"))),
             number("deleted"),
@@ -70,6 +70,7 @@ fn people(entries: &[Entry]) -> String {
             text("user"),
             number("matched"),
             text("options"),
+            text("message_id"),
         ]);
     }
     grid.show()
