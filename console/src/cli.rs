@@ -20,7 +20,7 @@ use crate::kind::MessageKind;
 
 /// Previews and clears messages of live job queues, inside a Redis or Valkey server with the module qadmin.
 #[derive(Debug, Parser)]
-#[command(name = "qadmin", version, max_term_width = 100, after_help = AFTER_HELP, disable_help_flag = true)]
+#[command(name = "qadmin", version, max_term_width = 100, disable_help_flag = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) redis: Redis,
@@ -32,10 +32,6 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const AFTER_HELP: &str = "Exit codes: 0 done; 1 the server refused; 2 usage; 3 not confirmed; 4 a job or a count failed; \
-5 the Redis user lacks a permission; 6 no connection or login; 7 the module is not loaded; 8 the server is a replica; \
-9 no such job; 10 doctor found a failure or an open step; 130 Ctrl-C.";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]

@@ -13,6 +13,7 @@ mod connection;
 mod continuing;
 mod csv;
 mod doctor;
+mod examples;
 mod failure;
 mod filter_syntax;
 mod grid;
@@ -37,12 +38,9 @@ mod undo;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
     completion::answer();
-    // Usage errors, --help and --version end the process inside `parse`, with clap's own codes (2, 0, 0).
-    let cli = cli::Cli::parse();
+    let cli = examples::parse();
     if !matches!(cli.command, cli::Command::Serve(_)) {
         interrupt::install();
     }
