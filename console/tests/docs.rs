@@ -1,4 +1,4 @@
-//! The examples of the page about the program are run.
+//! The examples of the pages about the program are run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,27 +11,61 @@ use crate::support::{finish, program};
 /// The placeholder for text that differs from run to run.
 const ANY: &str = "<any>";
 
+/// The pages whose blocks of the language `console` are run, each with its own server and queue.
+const PAGES: [&str; 2] = ["docs/console.md", "docs/runbook.md"];
+
 #[test]
 fn every_example_prints_what_the_page_says() {
-    let page = fs::read_to_string(workspace_root().join("docs/console.md")).expect("the page");
-    let server = Server::start();
-    fill_examples(server.port()).expect("the queue is filled");
     let mut wrong = String::new();
-    let mut count = 0;
-    for block in page.split("```console\n").skip(1) {
-        let block = block.split("```").next().expect("a block ends");
-        for example in block.split("\n$ ").map(|text| text.trim_start_matches("$ ")) {
-            let (command, output) = example.split_once('\n').unwrap_or((example, ""));
-            let printed = run(&server, command);
-            count += 1;
-            if !says(output.trim_end(), printed.trim_end()) {
-                wrong +=
-                    &format!("\n$ {command}\n--- the page says\n{output}\n--- the program says\n{printed}");
+    for name in PAGES {
+        let page = fs::read_to_string(workspace_root().join(name)).expect("the page");
+        let server = Server::start();
+        fill_examples(server.port()).expect("the queue is filled");
+        let mut count = 0;
+        for block in page.split("```console\n").skip(1) {
+            let block = block.split("```").next().expect("a block ends");
+            for example in block.split("\n$ ").map(|text| text.trim_start_matches("$ ")) {
+                let (command, output) = example.split_once('\n').unwrap_or((example, ""));
+                let printed = match command.strip_prefix("redis-cli ") {
+                    Some(words) => redis_cli(&server, words),
+                    None => run(&server, command),
+                };
+                count += 1;
+                if !says(output.trim_end(), printed.trim_end()) {
+                    wrong += &format!(
+                        "\n{name}\n$ {command}\n--- the page says\n{output}\n--- the program says\n{printed}"
+                    );
+                }
             }
         }
+        assert!(count >= 6, "{name} has examples");
     }
-    assert!(count >= 6, "the page has examples");
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Sends a command as redis-cli does, which need not be on this machine, and returns the reply.
+fn redis_cli(server: &Server, line: &str) -> String {
+    let words = words(line);
+    let mut command = redis::cmd(&words[0]);
+    command.arg(&words[1..]);
+    let reply: redis::Value =
+        command.query(&mut server.conn()).unwrap_or_else(|error| panic!("{line}: {error}"));
+    match reply {
+        redis::Value::Okay => "OK".to_owned(),
+        redis::Value::Int(n) => n.to_string(),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+/// Returns the words of a command, those between double quotes without them.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('"').enumerate();
+    parts
+        .flat_map(|(at, part)| match at % 2 {
+            0 => part.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![part.to_owned()],
+        })
+        .collect()
 }
 
 /// Runs a line of the page in a shell, and returns its output and errors.

@@ -45,6 +45,8 @@ const PAGES: [&str; 29] = [
     "docs/acl.md",
     "docs/upgrade.md",
     "docs/remove.md",
+    "docs/faq.md",
+    "docs/runbook.md",
 ];
 
 #[test]
@@ -236,7 +238,7 @@ fn pages() -> Vec<std::path::PathBuf> {
     found
 }
 
-fn read(page: &str) -> String {
+pub(crate) fn read(page: &str) -> String {
     let path = workspace_root().join(page);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -97,6 +97,9 @@ fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
     Ok(plan)
 }
 
+/// For whom the page is, as every page says at its head.
+const HEAD: &str = "*For operators and developers: what each command costs, measured on one machine.*";
+
 fn run(plan: &Plan) -> Result<(), String> {
     let mut bed = Bed::new(plan.messages, plan.repetitions)?;
     let (mut tables, mut failed) = (Vec::new(), Vec::new());
@@ -112,7 +115,7 @@ fn run(plan: &Plan) -> Result<(), String> {
             Err(sentence) => failed.push(format!("{name}: {sentence}")),
         }
     }
-    let mut out = format!("# Benchmarks\n\n{}\n\n{}", bed.circumstances(), bed.targets.table());
+    let mut out = format!("# Benchmarks\n\n{HEAD}\n\n{}\n\n{}", bed.circumstances(), bed.targets.table());
     for table in tables {
         out.push_str(&format!("\n{table}"));
     }
