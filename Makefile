@@ -17,7 +17,7 @@ CARGO ?= cargo
 TEST_THREADS ?= 8
 PYTHON ?= python3
 
-.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel test-dist dist-reproducible demo playground console django test test-rust test-server test-console test-python test-python-oldest test-django-oldest test-django-newest test-package test-servers test-all test-upgrade matrix test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny clean
+.PHONY: help deps venv client-venv node build tool build-faults build-tests install dist wheel test-dist dist-reproducible demo playground console django test test-rust test-server test-console test-python test-python-oldest test-django-oldest test-django-newest test-package test-servers test-all test-upgrade matrix test-nightly get-servers fuzz servers bench bench-quick callgrind soak valgrind lint spell deny site clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -228,6 +228,14 @@ deny: $(TARGET)/tools/bin/cargo-deny ## licences, bans and sources of the depend
 # The version that deny.toml was written for.
 $(TARGET)/tools/bin/cargo-deny:
 	$(CARGO) install --locked --root $(TARGET)/tools --version 0.20.2 cargo-deny
+
+# The pages and their table of contents come from scripts/pages.py, which checks all links as well.
+site: $(TARGET)/tools/bin/mdbook ## the documentation as a site with search, which needs no network: target/site/index.html
+	$(PYTHON) scripts/pages.py site $<
+
+# Without its own web server and its watcher, which nothing here uses.
+$(TARGET)/tools/bin/mdbook:
+	$(CARGO) install --locked --root $(TARGET)/tools --version 0.5.4 --no-default-features --features search mdbook
 
 clean: ## remove everything that was built
 	$(CARGO) clean

@@ -55,8 +55,8 @@ stage() {
 # Prints the lines for redis.conf. $1: lib or lib64
 snippet() { sed -e "s|@MODULE@|/usr/$1/redis/modules/libqadmin.so|" packaging/redis.conf; }
 
-# Copies the pages and the licence. $1: target folder
-pages() { cp README.md CHANGELOG.md LICENSE docs/install.md docs/upgrade.md docs/remove.md "$1"; }
+# Copies the documentation and the licence, as they lie in the repository, so that their links work. $1: target folder
+pages() { "${PYTHON:-python3}" scripts/pages.py copy "$1"; }
 
 # Gives all files and folders below $1 the same time and permissions.
 settle() {
@@ -95,7 +95,7 @@ deb() {
   gzip -n9 "$root"/usr/share/man/man1/*.1
   mkdir -p "$root/usr/share/doc/qadmin" "$root/DEBIAN"
   snippet lib >"$root/usr/share/doc/qadmin/redis.conf"
-  cp README.md docs/upgrade.md docs/remove.md "$root/usr/share/doc/qadmin"
+  pages "$root/usr/share/doc/qadmin"
   cp LICENSE "$root/usr/share/doc/qadmin/copyright"
   gzip -n9 <CHANGELOG.md >"$root/usr/share/doc/qadmin/changelog.gz"
   settle "$root"
@@ -126,7 +126,7 @@ rpm() {
   gzip -n9 "$root"/usr/share/man/man1/*.1
   mkdir -p "$root/usr/share/doc/qadmin" "$root/usr/share/licenses/qadmin"
   snippet lib64 >"$root/usr/share/doc/qadmin/redis.conf"
-  cp README.md CHANGELOG.md docs/upgrade.md docs/remove.md "$root/usr/share/doc/qadmin"
+  pages "$root/usr/share/doc/qadmin"
   cp LICENSE "$root/usr/share/licenses/qadmin"
   settle "$root"
   depends="libc.so.6(GLIBC_$(libc))(64bit)$(needed | sed 's/.*/, &()(64bit)/' | paste -sd '')"

@@ -97,6 +97,10 @@ found=$(PATH="$root/usr/bin:$PATH" bash -c \
 grep -q '#compdef qadmin' "$root/usr/share/zsh/vendor-completions/_qadmin" || fail "no completions for zsh"
 grep -q 'command qadmin' "$root/usr/share/fish/vendor_completions.d/qadmin.fish" || fail "no completions for fish"
 grep -q 'MIT License' "$root/usr/share/doc/qadmin/copyright" || fail "no licence"
+zcat "$root/usr/share/man/man1/qadmin-clear.1.gz" | grep -q '^\.SH EXAMPLES' || fail "the man pages have no examples"
+# No link of an installed page is dead, and the file that the man pages name is there.
+"${PYTHON:-python3}" scripts/pages.py check "$root/usr/share/doc/qadmin" || fail "links of the installed pages lead nowhere"
+[ -s "$root/usr/share/doc/qadmin/docs/runbook.md" ] || fail "the runbook is not installed"
 
 # Starts the server with its configuration, on a socket of its own, and waits until it answers.
 cli=$(command -v redis-cli || command -v valkey-cli)
@@ -171,6 +175,10 @@ removes() {
   fi
 }
 dpkg-deb -e "$package" "$work/control"
+# Each page that a script or a man page names is installed.
+for file in $({ cat "$work"/control/p*; zcat "$root"/usr/share/man/man1/qadmin*.gz; } | grep -o '/usr/share/doc/qadmin/[a-z/]*\.md' | sort -u); do
+  [ -s "$root$file" ] || fail "$file is named and not installed"
+done
 if [ -z "$installed" ]; then
   mkdir -p "$root/etc/redis"
   conf=$root/etc/redis/qadmin-test.conf
@@ -242,9 +250,10 @@ tar -xzf "$archive" -C "$work"
 unpacked=$work/$(basename "$archive" .tar.gz)
 for file in bin/qadmin lib/redis/modules/libqadmin.so share/man/man1/qadmin.1 share/bash-completion/completions/qadmin \
   share/zsh/site-functions/_qadmin share/fish/vendor_completions.d/qadmin.fish redis.conf install.sh LICENSE README.md \
-  CHANGELOG.md install.md upgrade.md remove.md; do
+  CHANGELOG.md docs/README.md docs/runbook.md docs/install.md docs/images/page-preview.png; do
   [ -s "$unpacked/$file" ] || fail "the archive has no $file"
 done
+"${PYTHON:-python3}" scripts/pages.py check "$unpacked" || fail "links of the archive's pages lead nowhere"
 [ "$("$unpacked/bin/qadmin" --version)" = "qadmin $version" ] || fail "the archive's program is another one"
 if [ -n "${PACKAGES:-}" ]; then export MODULE=$unpacked/lib/redis/modules/libqadmin.so TOOL=$unpacked/bin/qadmin; fi
 scripts/test-install.sh "$archive"

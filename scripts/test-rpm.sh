@@ -61,9 +61,10 @@ command rpm -qp --requires "$package" | grep -q '^libc.so.6(GLIBC_2\.[0-9.]*)(64
 run_rpm -i "$package" || { cat "$work/said"; fail "rpm -i"; }
 [ "$(/usr/bin/qadmin --version)" = "$(command rpm -q --queryformat 'qadmin %{VERSION}' qadmin | tr '~' -)" ] || fail "the program is another version"
 for file in "$module" /usr/share/man/man1/qadmin.1.gz /usr/share/zsh/site-functions/_qadmin /usr/share/licenses/qadmin/LICENSE \
-  /usr/share/bash-completion/completions/qadmin /usr/share/doc/qadmin/remove.md; do
+  /usr/share/bash-completion/completions/qadmin /usr/share/doc/qadmin/docs/remove.md; do
   [ -s "$file" ] || fail "it installed no $file"
 done
+"${PYTHON:-python3}" scripts/pages.py check /usr/share/doc/qadmin || fail "links of the installed pages lead nowhere"
 line=$(grep '^loadmodule' /usr/share/doc/qadmin/redis.conf)
 [ "$line" = "loadmodule $module" ] || fail "it names another line: $line"
 starts "$line"

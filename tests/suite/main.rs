@@ -45,6 +45,7 @@ mod neighbours;
 mod no_match;
 mod observability;
 mod options;
+mod pages;
 mod pickle;
 mod priorities;
 mod queues;
