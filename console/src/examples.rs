@@ -10,7 +10,7 @@ use crate::cli::Cli;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// The examples by the name of their command; those of the whole program have its name.
-const EXAMPLES: [(&str, &[Example]); 15] = [
+const EXAMPLES: [(&str, &[Example]); 16] = [
     (
         "qadmin",
         &[
@@ -113,6 +113,7 @@ const EXAMPLES: [(&str, &[Example]); 15] = [
             ("", "qadmin index info celery"),
         ],
     ),
+    ("audit", &[("See who cleared what in the last two hours, and why:", "qadmin audit --since 2h")]),
     (
         "doctor",
         &[

@@ -15,7 +15,7 @@ use redis::{Connection, RedisError, Value};
 use crate::support::run;
 
 /// The pages whose examples are run, each with its own server and queue.
-const PAGES: [&str; 29] = [
+const PAGES: [&str; 31] = [
     "README.md",
     "docs/walkthrough.md",
     "docs/commands/stats.md",

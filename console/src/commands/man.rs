@@ -25,7 +25,13 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 /// Variables that are not options.
-const VARIABLES: [(&str, &str); 1] = [("NO_COLOR", "If it is set, the output has no colours.")];
+const VARIABLES: [(&str, &str); 5] = [
+    ("QADMIN_REDIS_URL", "Address of the server, without --redis, -h and -p."),
+    ("CELERY_BROKER_URL", "Likewise, without the variable before."),
+    ("REDIS_URL", "Likewise, without the variables before."),
+    ("REDISCLI_AUTH", "Password, if neither -a nor the URL contains one."),
+    ("NO_COLOR", "If it is set, the output has no colours."),
+];
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut out = Vec::new();
