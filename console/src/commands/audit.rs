@@ -10,7 +10,7 @@ use crate::connection::Server;
 use crate::csv::csv;
 use crate::failure::{Exit, Failure};
 use crate::grid::Grid;
-use crate::table::{cell, state};
+use crate::table::state;
 use crate::terminal;
 use crate::text::{escape, grouped, time};
 

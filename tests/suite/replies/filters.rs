@@ -73,9 +73,9 @@ fn a_live_job_and_records_of_an_earlier_process_are_found_by_the_filters() {
     let live =
         ask(&mut conn, &format!("QADMIN.CLEARJOB celery {} ALL CONFIRM celery", target())).text("job_id");
     slow.hold(&mut conn);
-    eventually("it is paused", || listed(&mut conn, "STATUS paused") == [live.clone()]);
-    assert_eq!(listed(&mut conn, "STATUS live"), [live.clone()]);
-    assert_eq!(listed(&mut conn, "STATUS completed KIND clear USER default"), [ended.clone()]);
+    eventually("it is paused", || listed(&mut conn, "STATUS paused") == [live.as_str()]);
+    assert_eq!(listed(&mut conn, "STATUS live"), [live.as_str()]);
+    assert_eq!(listed(&mut conn, "STATUS completed KIND clear USER default"), [ended.as_str()]);
     assert_eq!(listed(&mut conn, "KIND clear"), [live, ended]);
     assert!(listed(&mut conn, "KIND preview").is_empty());
 }
