@@ -19,7 +19,7 @@ enum Kind {
 use Kind::{Counter, CounterUs, Gauge, GaugeUs};
 
 /// Field of INFO (without its prefix), metric, kind, help.
-const FIELDS: [(&str, &str, Kind, &str); 31] = [
+const FIELDS: [(&str, &str, Kind, &str); 32] = [
     ("jobs_started", "qadmin_jobs_started_total", Counter, "Jobs that were started."),
     ("jobs_completed", "qadmin_jobs_completed_total", Counter, "Jobs that were completed."),
     ("jobs_cancelled", "qadmin_jobs_cancelled_total", Counter, "Jobs that were cancelled."),
@@ -41,6 +41,12 @@ const FIELDS: [(&str, &str, Kind, &str); 31] = [
     ("slice_work_max_us", "qadmin_slice_work_max_seconds", GaugeUs, "Longest slice after its seek."),
     ("seek_max_us", "qadmin_seek_max_seconds", GaugeUs, "Longest seek."),
     ("index_slice_work_max_us", "qadmin_index_slice_work_max_seconds", GaugeUs, "Longest slice of an index."),
+    (
+        "index_slice_excess_max_us",
+        "qadmin_index_slice_excess_max_seconds",
+        GaugeUs,
+        "Longest time by which a slice of an index took longer than it may.",
+    ),
     ("index_seek_max_us", "qadmin_index_seek_max_seconds", GaugeUs, "Longest seek of an index."),
     ("cache_entries", "qadmin_cache_entries", Gauge, "Cached counts."),
     ("cache_hits", "qadmin_cache_hits_total", Counter, "Previews that a cached count answered."),
