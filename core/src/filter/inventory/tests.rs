@@ -72,7 +72,7 @@ fn fields_are_listed_in_their_order_with_types_counts_and_examples() {
         ("args.1", &["text"], 1, &[text("x")]),
         ("args.2", &["null"], 0, &[]),
         ("kwargs.b", &["integer", "text"], 2, &[Reply::Int(1), text("1.5")]),
-        ("kwargs.a", &["array"], 1, &[text("[1, 2]")]),
+        ("kwargs.a", &["array"], 1, &[text("[1,2]")]),
         ("kwargs.u", &["text"], 1, &[text("7d0f3c1e-3f0b-4c53-9d1c-0a5f8f6b2a11")]),
         ("kwargs.n", &["null"], 0, &[]),
         ("priority", &["integer"], 2, &[Reply::Int(0)]),
