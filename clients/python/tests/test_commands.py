@@ -213,7 +213,7 @@ def test_an_option_for_each_word_of_the_syntax(plain: qadmin.Client) -> None:
     renamed = {"as_": "as", "step": "priority", "job_id": "id", "mode": "all"}
     methods: Dict[str, Callable[..., Any]] = {"PREVIEW": plain.preview, "CLEARJOB": plain.clear, "STATS": plain.stats}
     methods["UNDO"] = plain.undo
-    others = set("KEEPONE OLDEST NEWEST ALL FORMAT RESP JSON".lower().split())
+    others = set("KEEPONE OLDEST NEWEST ALL FORMAT RESP JSON VERBOSE".lower().split())
     for name, method in methods.items():
         known = {renamed.get(word, word) for word in inspect.signature(method).parameters}
         # The kinds of messages are values.
