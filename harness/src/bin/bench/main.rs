@@ -20,6 +20,7 @@ mod indexed;
 mod instructions;
 mod latency;
 mod options;
+mod records;
 mod split;
 mod table;
 mod targets;
@@ -35,7 +36,7 @@ use table::Table;
 type Section = (&'static str, fn(&mut Bed) -> Result<Vec<Table>, String>);
 
 /// The sections, in the order that fills queues least often.
-const SECTIONS: [Section; 12] = [
+const SECTIONS: [Section; 13] = [
     ("counts", counts::measure),
     ("conditions", conditions::measure),
     ("throughput", throughput::measure),
@@ -45,6 +46,7 @@ const SECTIONS: [Section; 12] = [
     ("clears", clears::measure),
     ("options", options::measure),
     ("index", indexed::measure),
+    ("records", records::measure),
     ("depth", depth::measure),
     ("idle", idle::measure),
     ("instructions", instructions::measure),
