@@ -1,5 +1,6 @@
 //! Lists: messages are removed while the list is walked, and replicas repeat the removal by QADMIN.APPLY.
 
+use qadmin_core::format::Skim;
 use qadmin_core::job::{self, Destination, Job};
 use qadmin_core::message_place::MessageKeys;
 use qadmin_core::queue::End;
@@ -51,6 +52,10 @@ impl<'c> Storage<'c> for List<'c> {
 
     fn list_len(&self) -> Option<u64> {
         Some(self.len())
+    }
+
+    fn skims(&mut self, skim: Skim) {
+        List::skims(self, skim);
     }
 
     fn prepare(&mut self, scan: &mut ListScan, _: &Budget) -> Prepared {

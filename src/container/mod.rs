@@ -15,6 +15,7 @@ pub(crate) mod tokens;
 pub(crate) mod unacked;
 pub(crate) mod walked;
 
+use qadmin_core::format::Skim;
 use qadmin_core::job::{Destination, Job};
 use qadmin_core::queue::End;
 use qadmin_core::scan::{Budget, ContainerScan, Examine, OneScan};
@@ -70,6 +71,9 @@ pub(crate) trait Storage<'c>: Sized {
     fn list_len(&self) -> Option<u64> {
         None
     }
+
+    /// Lets the scan read these fields of each message first, if messages are hashes of their own.
+    fn skims(&mut self, _: Skim) {}
 
     /// Compares the keys with what the scan knows of them, before anything is examined.
     fn prepare(&mut self, scan: &mut Self::Scan, budget: &Budget) -> Prepared;

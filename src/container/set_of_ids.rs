@@ -1,6 +1,7 @@
 //! Sorted sets of ids whose messages are in other keys. The server's own commands remove ids and messages, so that replicas
 //! and the append-only file need no command of this module.
 
+use qadmin_core::format::Skim;
 use qadmin_core::job::Job;
 use qadmin_core::message_place::{JobKeys, MessageKeys, RqKeys};
 use qadmin_core::scan::{Budget, IdSetScan, IndexKeys, IndexOutcome, IndexPosition, SliceOutcome as _};
@@ -65,6 +66,21 @@ impl IndexKeys for Keys<'_> {
         Some(f(score, &id, Some(message.bytes())))
     }
 
+    fn examine_next<R>(
+        &mut self,
+        mut f: impl FnMut(f64, &[u8], Option<&[u8]>, bool) -> Option<R>,
+    ) -> Option<R> {
+        let (id, score) = self.set.next_entry()?;
+        let name = RString::new(&id);
+        let part = self.messages.skim(&name);
+        fault::point("reading a message");
+        if let Some(result) = part.and_then(|part| f(score, &id, Some(part), false)) {
+            return Some(result);
+        }
+        let message = self.messages.message(&name);
+        f(score, &id, Some(message.bytes()), true)
+    }
+
     fn seek_back(&mut self, place: Option<&IndexPosition>) {
         self.set.seek_back(place);
     }
@@ -100,6 +116,10 @@ impl<'c> Storage<'c> for Keys<'c> {
     fn open(ctx: Ctx<'c>, names: &'c [RString], mode: Mode) -> OpenedKeys<Self> {
         let [name, words @ ..] = names else { return OpenedKeys::Missing };
         Self::open(ctx, name, words, if mode == Mode::Read { Use::Show } else { Use::Judge })
+    }
+
+    fn skims(&mut self, skim: Skim) {
+        self.messages.skims(skim);
     }
 
     fn prepare(&mut self, scan: &mut IdSetScan, budget: &Budget) -> Prepared {

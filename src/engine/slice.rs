@@ -171,6 +171,9 @@ impl<'c> Slice<'c> {
             OpenedKeys::Other => return self.gone(job, true),
             OpenedKeys::Missing => return self.gone(job, false),
         };
+        if let Some(skim) = job.skim() {
+            keys.skims(skim);
+        }
         let budget = S::budget(&state.measures, self.settings, self.most, writes && has_more_to_do(job));
         let Some((scan, _)) = job.parts::<S::Scan>() else { return broken() };
         match keys.prepare(scan, &budget) {

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use qadmin_core::format::JobText;
+use qadmin_core::format::{JobText, Skim};
 use qadmin_core::message_place::{JobKeys, OtherKey};
 
 use super::api::{api, raw};
@@ -38,6 +38,12 @@ pub(crate) struct JobHashes<'c> {
     /// The flags with which keys are only read, and those with which jobs are opened.
     reading: u32,
     flags: u32,
+    /// The fields that [`Self::skim`] reads; `None` if jobs are read as a whole.
+    skim: Option<Skim>,
+    /// The text that it wrote last.
+    part: Vec<u8>,
+    /// The job of which it was written.
+    begun: Option<Key<'c>>,
     /// The job that was read last, if jobs are removed.
     last: Option<Job<'c>>,
     /// The jobs that are to be removed, or whose ids were removed, by their ids, with the texts as which they were read.
@@ -86,6 +92,8 @@ struct Job<'c> {
     held_it: Option<bool>,
 }
 
+/// More than the number of fields of a job: see [`JobText::fields`].
+const FIELDS: usize = 32;
 /// The bit that says of a removed job that it had reserved something.
 const HELD_IT: u32 = 1 << 31;
 
@@ -112,6 +120,9 @@ impl<'c> JobHashes<'c> {
             looks_for_blockers,
             reading,
             flags,
+            skim: None,
+            part: Vec::new(),
+            begun: None,
             last: None,
             held,
             removed,
@@ -126,6 +137,38 @@ impl<'c> JobHashes<'c> {
     /// Reads of each following job only these fields.
     pub(super) fn sees(&mut self, fields: Vec<u32>) {
         self.sees = Some(fields.into_iter());
+    }
+
+    /// Lets [`Self::skim`] read these fields.
+    pub(super) fn skims(&mut self, skim: Skim) {
+        self.skim = Some(skim);
+    }
+
+    /// Returns a text of the few fields of a job by which a filter can rule it out; `None` if it has to be read as a whole. It
+    /// cannot be removed before that, and its key stays open for it.
+    pub(super) fn skim(&mut self, id: &RString) -> Option<&[u8]> {
+        (self.last, self.begun) = (None, None);
+        let skim = self.skim?;
+        // A job that is to be removed is not opened again.
+        if self.sees.is_some() || self.held.contains_key(id.bytes()) {
+            return None;
+        }
+        let key = Key::open(self.ctx, self.text.keys().job(id.bytes())?, self.flags)?;
+        if !key.is(raw::REDISMODULE_KEYTYPE_HASH) {
+            return None;
+        }
+        let mut values: [Option<RString>; FIELDS] = [const { None }; FIELDS];
+        let mut bytes: [Option<&[u8]>; FIELDS] = [None; FIELDS];
+        for (at, (value, name)) in values.iter_mut().zip(&self.names).enumerate() {
+            *value = if skim.reads(at) { key.field(name) } else { None };
+        }
+        for (bytes, value) in bytes.iter_mut().zip(&values) {
+            *bytes = value.as_ref().map(RString::bytes);
+        }
+        self.part.clear();
+        let is_enough = self.text.skim(id.bytes(), bytes.get(..self.names.len())?, &mut self.part);
+        self.begun = Some(key);
+        is_enough.then_some(&self.part)
     }
 
     /// Returns which fields the jobs of the removed ids had.
@@ -151,7 +194,11 @@ impl<'c> JobHashes<'c> {
 
     /// Opens a job and writes these fields of it as a text, if the id has one.
     fn read(&mut self, id: &RString, sees: u32) -> Option<(Job<'c>, RString)> {
-        let key = Key::open(self.ctx, self.text.keys().job(id.bytes())?, self.flags)?;
+        let name = self.text.keys().job(id.bytes())?;
+        let key = match self.begun.take().filter(|begun| begun.name() == name) {
+            Some(begun) => begun,
+            None => Key::open(self.ctx, name, self.flags)?,
+        };
         let mut fields: Vec<Option<RString>> = match self.text.keys().are_strings() {
             true => vec![Some(key.text()?)],
             false if key.is(raw::REDISMODULE_KEYTYPE_HASH) => {
@@ -204,7 +251,7 @@ impl<'c> JobHashes<'c> {
 
     /// Deletes the jobs of the removed ids, and the keys that belong to them.
     pub(super) fn remove(&mut self) {
-        self.last = None;
+        (self.last, self.begun) = (None, None);
         let mut gone = Vec::with_capacity(self.removed.len());
         for (at, id) in self.removed.iter().enumerate() {
             // An id that stood twice has one job.

@@ -19,6 +19,7 @@
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_long};
 
+use qadmin_core::format::Skim;
 use qadmin_core::queue::End;
 use qadmin_core::scan::Queue;
 
@@ -149,6 +150,31 @@ impl<'c> List<'c> {
         self
     }
 
+    /// Lets [`Queue::examine`] read these fields of jobs first, if the elements are their ids.
+    pub(crate) fn skims(&mut self, skim: Skim) {
+        if let Some(ids) = &mut self.ids {
+            ids.messages.skims(skim);
+        }
+    }
+
+    /// Reads an element that is an id: see [`Queue::examine`].
+    #[inline(never)]
+    fn examine_id<R>(&mut self, index: u64, mut f: impl FnMut(&[u8], bool) -> Option<R>) -> Option<R> {
+        let id = self.get(index)?;
+        let ids = self.ids.as_mut()?;
+        self.last = None;
+        let part = ids.messages.skim(&id);
+        fault::point("reading a message");
+        if let Some(result) = part.and_then(|part| f(part, false)) {
+            ids.last = Some(id);
+            return Some(result);
+        }
+        let message = ids.message(id);
+        let result = f(message.bytes(), true);
+        self.last = Some(message);
+        result
+    }
+
     /// Forgets which message was read last.
     fn forget_last(&mut self) {
         self.last = None;
@@ -274,6 +300,13 @@ impl Queue for List<'_> {
         Some(result)
     }
 
+    fn examine<R>(&mut self, index: u64, mut f: impl FnMut(&[u8], bool) -> Option<R>) -> Option<R> {
+        match self.ids {
+            None => self.read(index, |message| f(message, true)).flatten(),
+            Some(_) => self.examine_id(index, f),
+        }
+    }
+
     /// Of a list of ids this is the id: others can replace or remove the message without an event of the list, which
     /// would look as if the element had been removed.
     fn peek<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
@@ -282,14 +315,13 @@ impl Queue for List<'_> {
     }
 
     fn keep(&mut self, most: usize) {
-        let Some(message) = self.last.take() else { return };
+        let message = self.last.take();
+        // Of a job of which only a part was read, there is an id alone.
         let element = match &mut self.ids {
             None => message,
-            Some(ids) => match ids.last.take() {
-                Some(id) => id,
-                None => return self.stayed.clear(),
-            },
+            Some(ids) => ids.last.take(),
         };
+        let Some(element) = element else { return };
         if most == 0 || element.bytes().len() > STAYED_BYTES_MAX {
             // A message that was kept before it is not a neighbour of the next one.
             return self.stayed.clear();
@@ -315,7 +347,8 @@ impl Queue for List<'_> {
     fn delete(&mut self, index: u64) -> bool {
         let right = self.mode != Mode::Read && !self.turned && self.at == Some(index);
         let Some(at) = c_long::try_from(index).ok().filter(|_| right) else { return false };
-        if self.ids.as_ref().is_some_and(|ids| ids.last.is_none()) {
+        // What was not read as a whole is not deleted.
+        if self.ids.as_ref().is_some_and(|ids| ids.last.is_none() || self.last.is_none()) {
             return false;
         }
         // SAFETY: the handle is live and open for writing; the walk is one on which deleting is right.

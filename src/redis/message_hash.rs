@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use qadmin_core::format::Skim;
 use qadmin_core::message_place::MessageKeys;
 
 use super::ctx::Ctx;
@@ -43,6 +44,23 @@ impl<'c> Messages<'c> {
             MessageKeys::Hash(_) => Self::Fields(MessageHash::open(ctx, hash, used == Use::Remove)?),
             MessageKeys::Jobs(keys) => Self::Jobs(Box::new(JobHashes::new(ctx, keys, used))),
         })
+    }
+
+    /// Lets [`Self::skim`] read these fields of jobs.
+    pub(crate) fn skims(&mut self, skim: Skim) {
+        match self {
+            Self::Fields(_) => {}
+            Self::Jobs(jobs) => jobs.skims(skim),
+        }
+    }
+
+    /// Returns the part of the message of an id by which a filter can rule it out; `None` if the whole message has to be
+    /// read.
+    pub(crate) fn skim(&mut self, id: &RString) -> Option<&[u8]> {
+        match self {
+            Self::Fields(_) => None,
+            Self::Jobs(jobs) => jobs.skim(id),
+        }
     }
 
     /// Returns the message of an id. It is empty if there is none.

@@ -40,6 +40,11 @@ impl<'c> Key<'c> {
         (!opened.is(raw::REDISMODULE_KEYTYPE_EMPTY)).then_some(opened)
     }
 
+    /// Returns its name.
+    pub(super) fn name(&self) -> &[u8] {
+        self.name.bytes()
+    }
+
     /// Returns whether it is of this type.
     pub(super) fn is(&self, kind: isize) -> bool {
         // SAFETY: the handle is live.

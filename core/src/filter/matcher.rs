@@ -37,6 +37,14 @@ pub struct Verdict {
     pub kept: bool,
 }
 
+impl Verdict {
+    /// Returns whether a message does not match and nothing else is to be said of it.
+    #[must_use]
+    pub fn is_plain(self) -> bool {
+        !(self.matched | self.undecodable | self.missing | self.kept | self.unreadable)
+    }
+}
+
 /// The scratch memory, in bytes, that is kept from one message to the next.
 const SCRATCH_KEEP: usize = 64 * 1024;
 

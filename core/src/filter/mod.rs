@@ -65,6 +65,8 @@ pub use work::Work;
 use std::sync::Arc;
 
 use crate::field::Field;
+use crate::format::Skim;
+use crate::kind::MessageKind;
 use condition::Test;
 
 /// One condition.
@@ -127,15 +129,24 @@ impl Filter {
         self.0.canonical.len()
     }
 
+    /// Returns the fields that have to be read to see that this filter does not match a job of this kind; `None` if whole
+    /// jobs have to be read.
+    #[must_use]
+    pub fn skim(&self, kind: MessageKind) -> Option<Skim> {
+        // Without conditions, all jobs match.
+        Skim::of(kind, self.fields()).filter(|_| !self.is_all())
+    }
+
+    /// Returns the fields of all conditions.
+    fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.0.clauses.iter().flatten().map(|condition| &condition.field)
+    }
+
     /// Returns the first field in the conditions that depends on when messages arrived. Such conditions need
     /// an index of arrivals.
     #[must_use]
     pub fn arrival_field(&self) -> Option<&str> {
-        let conditions = self.0.clauses.iter().flatten();
-        conditions
-            .map(|condition| &condition.field)
-            .find(|field| field.arrival().is_some())
-            .map(|field| &*field.name)
+        self.fields().find(|field| field.arrival().is_some()).map(|field| &*field.name)
     }
 
     /// Returns the value of TASK.

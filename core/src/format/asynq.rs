@@ -18,6 +18,7 @@
 //! Source: `TaskMessage` in internal/proto/asynq.proto, `EncodeMessage` in internal/base/base.go, and `enqueueCmd`,
 //! `enqueueUniqueCmd` and `deleteTaskCmd` in internal/rdb of Asynq 0.24 and 0.25. It was read, and not run.
 
+use super::unread::bit;
 use super::written::{integer, string};
 use super::{FieldPlace, FieldPlaces, Format, Opened, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
@@ -163,48 +164,73 @@ impl AsynqText {
     pub(super) fn of(&mut self, keys: &AsynqKeys, fields: &[Option<&[u8]>; ASYNQ_FIELDS.len()]) -> Vec<u8> {
         let [Some(message), state, pending_since, _] = *fields else { return Vec::new() };
         let is_kept = state != Some(keys.state().as_bytes());
-        let read = Some(message).filter(|message| message.len() <= TASK_MAX).and_then(parse);
-        let Some(read) = read else {
+        let mut json = Vec::with_capacity(message.len().min(TASK_MAX) + 512);
+        if !self.write(message, pending_since, is_kept, &mut json) {
             return if is_kept { UNREADABLE_AND_KEPT } else { UNREADABLE }.to_vec();
-        };
-        let mut json = Vec::with_capacity(message.len() + 512);
+        }
+        json
+    }
+
+    /// Writes a task without what its state says, and returns whether a filter that asks for nothing else can be decided by
+    /// that alone. `json` is empty. Everything that is in the message is written: it is one field.
+    pub(super) fn skim(&mut self, fields: &[Option<&[u8]>; ASYNQ_FIELDS.len()], json: &mut Vec<u8>) -> bool {
+        let [Some(message), _, pending_since, _] = *fields else { return false };
+        self.write(message, pending_since, false, json)
+    }
+
+    /// Writes a task, and returns whether it could be read.
+    fn write(
+        &mut self,
+        message: &[u8],
+        pending_since: Option<&[u8]>,
+        is_kept: bool,
+        json: &mut Vec<u8>,
+    ) -> bool {
+        let read = Some(message).filter(|message| message.len() <= TASK_MAX).and_then(parse);
+        let Some(read) = read else { return false };
         let texts = TEXTS.iter().zip(read.texts);
         for ((_, name), text) in texts {
-            begin_member(name, &mut json);
-            string(text, &mut json);
+            begin_member(name, json);
+            string(text, json);
         }
         for ((_, name), number) in NUMBERS.iter().zip(read.numbers) {
-            begin_member(name, &mut json);
-            integer(number, &mut json);
+            begin_member(name, json);
+            integer(number, json);
         }
-        begin_member(HEADERS, &mut json);
+        begin_member(HEADERS, json);
         json.push(b'{');
         for (at, [name, value]) in read.headers.iter().enumerate() {
             if at > 0 {
                 json.push(b',');
             }
-            string(name, &mut json);
+            string(name, json);
             json.push(b':');
-            string(value, &mut json);
+            string(value, json);
         }
         json.push(b'}');
         if let Some(ns) = pending_since.and_then(|ns| std::str::from_utf8(ns).ok()?.parse::<i64>().ok()) {
-            begin_member(PENDING_SINCE, &mut json);
-            integer(ns / 1_000_000, &mut json);
+            begin_member(PENDING_SINCE, json);
+            integer(ns / 1_000_000, json);
         }
         if is_kept {
-            begin_member(KEPT, &mut json);
+            begin_member(KEPT, json);
             json.push(b'1');
         }
         let payload = if read.payload.is_empty() { b"null" } else { read.payload };
         // Anything else could contain the beginning of another member.
         if self.scanner.scan(payload, &self.paths, &mut []) {
-            begin_member(PAYLOAD_MEMBER, &mut json);
+            begin_member(PAYLOAD_MEMBER, json);
             json.extend_from_slice(payload);
         }
         json.push(b'}');
-        json
+        true
     }
+}
+
+/// Returns the bit of the field of the hash that has a member of the text; `None` for one that says what the state is.
+pub(super) fn skimmed(name: &[u8]) -> Option<u32> {
+    // Everything else is in the message.
+    (name != KEPT.as_bytes()).then(|| 1 | bit(&ASYNQ_FIELDS, name))
 }
 
 /// The member that has the payload.

@@ -2,7 +2,7 @@
 
 use super::asynq::{ASYNQ_FIELDS, AsynqText};
 use super::bull::{BULL_FIELDS, BullJob, BullText};
-use super::rq::{RQ_FIELDS, RqPlace, rq_message};
+use super::rq::{self, RQ_FIELDS, RqPlace, rq_message};
 use crate::message_place::JobKeys;
 
 /// The one field of a job that is a string: all of it.
@@ -46,6 +46,17 @@ impl JobText {
     pub fn reserving_field(&self) -> Option<usize> {
         let name = self.keys.reserving_field()?;
         self.fields().iter().position(|field| *field == name)
+    }
+
+    /// Writes of a job the fields by which a filter can rule it out. `fields` has the values of [`Self::fields`], and `None`
+    /// for those that are not read ([`Skim::reads`](super::Skim::reads)). Returns false if nothing can be said by these alone. `json` is empty.
+    pub fn skim(&mut self, id: &[u8], fields: &[Option<&[u8]>], json: &mut Vec<u8>) -> bool {
+        match &self.keys {
+            JobKeys::Rq(_) => fields.try_into().is_ok_and(|fields| rq::skim(id, fields, json)),
+            JobKeys::Bull(_) => fields.try_into().is_ok_and(|fields| self.bull.skim(id, fields, json)),
+            JobKeys::Asynq(_) => fields.try_into().is_ok_and(|fields| self.asynq.skim(fields, json)),
+            JobKeys::Saq(_) => false,
+        }
     }
 
     /// Writes a job. `fields` has the values of [`Self::fields`]. `is_blocked` says whether there is the key that forbids

@@ -32,8 +32,10 @@ mod reprs;
 mod rq;
 mod ruby;
 mod saq;
+mod skim;
 mod taskiq;
 mod unacked;
+mod unread;
 mod written;
 
 pub use job_text::JobText;
@@ -42,6 +44,7 @@ pub(crate) use leavings::Leavings;
 pub(crate) use opened::{Opened, Partial};
 pub(crate) use reader::Reader;
 pub use recognise::{LOOK_AT, Recogniser};
+pub use skim::Skim;
 
 use crate::field::{Field, Source};
 use crate::json::{Path, Reading, Segment};
@@ -88,6 +91,11 @@ pub(crate) enum Part {
     Body,
     /// Messages of this kind do not have the field, so it is unknown.
     Untold,
+    /// The field is in the envelope, unless the envelope says that it was not read: the first `marks` of the paths say so.
+    UnlessUnread {
+        /// How many of the paths lead to members that say it.
+        marks: usize,
+    },
     /// The field is in the envelope if the envelope has the member, null or not; otherwise in the decoded
     /// body.
     EnvelopeElseBody,

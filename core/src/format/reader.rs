@@ -288,6 +288,10 @@ impl Reader {
         let field = &self.fields[position][self.variant];
         match field.part {
             Part::Envelope if self.decodable => first(&self.envelope, &field.envelope, message),
+            Part::UnlessUnread { marks } if self.decodable => match self.is_unread(field, marks) {
+                true => FieldValue::Unknown,
+                false => first(&self.envelope, &field.envelope[marks..], message),
+            },
             Part::Body if self.decodable => self.get_in_body(position),
             // Most messages have every header.
             Part::EnvelopeElseBody if self.decodable => match self.member(field, message) {
@@ -319,7 +323,7 @@ impl Reader {
             Part::Name => FieldValue::Value(&self.derived.name),
             Part::Envelope | Part::Argument(_) => first(&self.envelope, &field.envelope, message),
             Part::Body => self.get_in_body(position),
-            Part::Withheld => FieldValue::Unknown,
+            Part::UnlessUnread { .. } | Part::Withheld => FieldValue::Unknown,
         }
     }
 
@@ -374,6 +378,7 @@ impl Reader {
             Part::Body | Part::BodyDecides | Part::Withheld => true,
             // Whether there is a value can be decided without the text.
             Part::EnvelopeElseBody => self.member(field, &[]).is_none(),
+            Part::UnlessUnread { marks } => self.is_unread(field, marks),
             Part::Argument(at) => self.is_encrypted(at),
             Part::Name => self.derived.name.is_empty(),
         }
@@ -385,7 +390,7 @@ impl Reader {
         match self.fields[position][variant].part {
             Part::Size | Part::Undecodable | Part::Untold | Part::Envelope => Some(false),
             Part::Body | Part::BodyDecides | Part::Withheld => Some(true),
-            Part::EnvelopeElseBody | Part::Argument(_) | Part::Name => None,
+            Part::EnvelopeElseBody | Part::UnlessUnread { .. } | Part::Argument(_) | Part::Name => None,
         }
     }
 
@@ -398,6 +403,12 @@ impl Reader {
     #[inline]
     fn member<'m>(&self, field: &Slots, message: &'m [u8]) -> Option<&'m [u8]> {
         field.envelope.iter().find_map(|&slot| self.envelope.value(slot, message))
+    }
+
+    /// Returns whether one of the members is there that say that a field was not read.
+    #[inline]
+    fn is_unread(&self, field: &Slots, marks: usize) -> bool {
+        field.envelope[..marks].iter().any(|&slot| self.envelope.value(slot, &[]).is_some())
     }
 
     /// Returns whether the positional argument `at` is encrypted; if there is no such number, whether one of

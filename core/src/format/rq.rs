@@ -10,17 +10,19 @@
 //! `data` is the field of this name in base64: zlib of `[function, instance, args, kwargs]`, pickled or as JSON. RQ reads
 //! data that is not compressed as well. `dependents` says whether other jobs wait for this one, which is in another key,
 //! and `other_queue` whether `origin` is another queue than that in which the id stands. `other_status` says whether
-//! `status` is another one than that of the jobs in this list or registry.
+//! `status` is another one than that of the jobs in this list or registry. A field that is too large is null, and is named by
+//! the member [`unread`](super::unread).
 //!
 //! # What is kept
 //! A job on which other jobs depend, because they would wait for ever; a job whose status is not the one of the list or
 //! registry in which its id stands, because it was taken from there; a job of another queue, because its id stands there,
-//! too; and a job that is too large to read.
+//! too; and a job whose id is too large to read.
 //!
 //! Source: `Job.to_dict` and `Job.restore` in rq/job.py and rq/serializers.py, RQ 3.0.0, and recorded jobs
 //! (core/src/format/rq.jsonl).
 
 use super::body::Compression;
+use super::unread::{Unread, bit, read_from_hash};
 use super::written::{is_number, string};
 use super::{ARRAY, FieldPlace, FieldPlaces, Format, OBJECT, Opened, Own, Part, inside, keys, same};
 use crate::field::{Field, Source};
@@ -45,9 +47,9 @@ pub(super) const RQ_FIELDS: [&str; 12] = [
 const NUMBERS: [&str; 4] = ["timeout", "ttl", "number_of_retries", "retries_left"];
 /// The longest `data`, in bytes, that is read; with a longer one it would be unreadable, however it was compressed.
 const DATA_MAX: usize = 1024 * 1024;
-/// The most bytes of the id and of all fields but `data` together, of a job that is read.
+/// The most bytes of each other field that are read, and of the id of a job that is read.
 const OTHERS_MAX: usize = 64 * 1024;
-/// What a larger job is read as. It is not a JSON object, so nothing is known of it, and it is kept.
+/// What a job with a longer id is read as. It is not a JSON object, so nothing is known of it, and it is kept.
 const TOO_LARGE: &[u8] = b"too large";
 /// The members that are not fields of the hash.
 const ID: &str = "id";
@@ -77,27 +79,14 @@ pub(super) struct RqPlace<'a> {
 /// missing message, if there is no field `data`: RQ does not read such a hash either.
 pub(super) fn rq_message(place: &RqPlace<'_>, fields: &[Option<&[u8]>; RQ_FIELDS.len()]) -> Vec<u8> {
     let [Some(data), others @ ..] = fields else { return Vec::new() };
-    let sizes = others.iter().flatten().map(|field| field.len());
-    if sizes.fold(place.id.len(), usize::saturating_add) > OTHERS_MAX {
+    if place.id.len() > OTHERS_MAX {
         return TOO_LARGE.to_vec();
     }
-    let data = Some(*data).filter(|data| data.len() <= DATA_MAX);
-    let mut json = Vec::with_capacity(data.map_or(0, <[u8]>::len) * 4 / 3 + 512);
-    let member = |name: &str, json: &mut Vec<u8>| {
-        json.push(if json.is_empty() { b'{' } else { b',' });
-        string(name.as_bytes(), json);
-        json.push(b':');
-    };
-    member(ID, &mut json);
-    string(place.id, &mut json);
+    let mut unread = Unread::default();
+    let mut json = Vec::with_capacity(data.len().min(DATA_MAX) * 4 / 3 + 512);
+    write_id(place.id, &mut json);
     for (name, value) in RQ_FIELDS[1..].iter().zip(others) {
-        member(name, &mut json);
-        match value {
-            // RQ writes an empty text for what it does not have.
-            None | Some([]) => json.extend_from_slice(b"null"),
-            Some(number) if NUMBERS.contains(name) && is_number(number) => json.extend_from_slice(number),
-            Some(text) => string(text, &mut json),
-        }
+        write_field(name, *value, &mut unread, &mut json);
     }
     let flags = [
         (DEPENDENTS, place.has_dependents),
@@ -105,20 +94,76 @@ pub(super) fn rq_message(place: &RqPlace<'_>, fields: &[Option<&[u8]>; RQ_FIELDS
         (OTHER_STATUS, fields[STATUS].is_none_or(|status| status != place.status.as_bytes())),
     ];
     for (name, flag) in flags {
-        member(name, &mut json);
+        begin_member(name, &mut json);
         json.push(if flag { b'1' } else { b'0' });
     }
-    member(RQ_FIELDS[0], &mut json);
-    let Some(data) = data else {
-        json.extend_from_slice(b"null}");
-        return json;
-    };
+    write_data(data, &mut unread, &mut json);
+    unread.write(&mut json);
+    json.push(b'}');
+    json
+}
+
+/// Writes the data and these other fields of a job, and returns whether a filter that asks for nothing else can be decided
+/// by them alone. `json` is empty. A field that is not to be read is `None` in `fields`.
+pub(super) fn skim(id: &[u8], fields: &[Option<&[u8]>; RQ_FIELDS.len()], json: &mut Vec<u8>) -> bool {
+    let [Some(data), others @ ..] = fields else { return false };
+    if id.len() > OTHERS_MAX {
+        return false;
+    }
+    let mut unread = Unread::default();
+    write_id(id, json);
+    for (name, value) in RQ_FIELDS[1..].iter().zip(others).filter(|(_, value)| value.is_some()) {
+        write_field(name, *value, &mut unread, json);
+    }
+    write_data(data, &mut unread, json);
+    unread.write(json);
+    json.push(b'}');
+    true
+}
+
+/// Returns the bit of a field by its name; `None` for a member of the text that is made from several of them.
+pub(super) fn skimmed(name: &[u8]) -> Option<u32> {
+    (!FLAGS.iter().any(|flag| flag.as_bytes() == name)).then(|| bit(&RQ_FIELDS, name))
+}
+
+fn begin_member(name: &str, json: &mut Vec<u8>) {
+    json.extend_from_slice(b",\"");
+    json.extend_from_slice(name.as_bytes());
+    json.extend_from_slice(b"\":");
+}
+
+fn write_id(id: &[u8], json: &mut Vec<u8>) {
+    json.extend_from_slice(b"{\"id\":");
+    string(id, json);
+}
+
+/// Writes a field other than the data.
+fn write_field(name: &str, value: Option<&[u8]>, unread: &mut Unread, json: &mut Vec<u8>) {
+    begin_member(name, json);
+    match value {
+        // RQ writes an empty text for what it does not have.
+        None | Some([]) => json.extend_from_slice(b"null"),
+        Some(long) if long.len() > OTHERS_MAX => {
+            unread.add(name, long);
+            json.extend_from_slice(b"null");
+        }
+        Some(number) if NUMBERS.contains(&name) && is_number(number) => json.extend_from_slice(number),
+        Some(text) => string(text, json),
+    }
+}
+
+/// Writes the data in base64.
+fn write_data(data: &[u8], unread: &mut Unread, json: &mut Vec<u8>) {
+    begin_member(RQ_FIELDS[0], json);
+    if data.len() > DATA_MAX {
+        unread.add(RQ_FIELDS[0], data);
+        return json.extend_from_slice(b"null");
+    }
     json.push(b'"');
     let (at, len) = (json.len(), base64_simd::STANDARD.encoded_length(data.len()));
     json.resize(at + len, 0);
     let _: &mut [u8] = base64_simd::STANDARD.encode(data, base64_simd::Out::from_slice(&mut json[at..]));
-    json.extend_from_slice(b"\"}");
-    json
+    json.push(b'"');
 }
 
 /// The format; see the module's documentation.
@@ -150,7 +195,7 @@ impl Format for Rq {
                 let name = field.path.first().map(|name| &**name);
                 let is_read = |name: &str| name == ID || FLAGS.contains(&name) || RQ_FIELDS.contains(&name);
                 return match name.is_none_or(is_read) {
-                    true => same(Part::Envelope, inside(&[], field)),
+                    true => read_from_hash(inside(&[], field)),
                     // The hash may have the field or not.
                     false => same(Part::Untold, Vec::new()),
                 };
@@ -160,7 +205,7 @@ impl Format for Rq {
                 return same(Part::Envelope, Vec::new());
             }
         };
-        same(Part::Envelope, vec![keys(&[name])])
+        read_from_hash(vec![keys(&[name])])
     }
 
     fn variant(&self, _: Own<'_>) -> usize {

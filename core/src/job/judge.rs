@@ -5,6 +5,7 @@ use super::rows::marked;
 use super::start::Start;
 use crate::arrival::Placed;
 use crate::filter::{Distinct, Matcher, Projection};
+use crate::format::Skim;
 use crate::index::Cursor;
 use crate::match_notices::MatchNotices;
 use crate::moved::{self, Claims};
@@ -15,6 +16,8 @@ use crate::scan::{Judge, Judgement};
 #[derive(Debug)]
 pub struct FilterJudge {
     matcher: Matcher,
+    /// The same filter for texts of a few fields, if messages can be read so first.
+    skims: Option<Skims>,
     /// The same filter without the texts of senders, if matches by these texts alone are counted separately:
     /// it says whether a message also matches without them.
     exact: Option<Matcher>,
@@ -42,6 +45,7 @@ impl FilterJudge {
         Self {
             exact: (texts && !clear_options.inexact).then(|| matcher.clone()),
             marks_inexact: clear_options.inexact,
+            skims: Skims::new(start, &matcher),
             matcher: matcher.inexact(texts),
             projection: start.projection.clone().inexact(texts).pickle(start.reads_pickle),
             distinct: (!clear_options.by.is_empty())
@@ -56,6 +60,12 @@ impl FilterJudge {
         }
     }
 
+    /// Returns the fields that are read of each message of a slice first; `None` if whole messages are read: see
+    /// [`Skims`].
+    pub fn skim(&mut self) -> Option<Skim> {
+        self.skims.as_mut().and_then(Skims::choose)
+    }
+
     /// Returns whether conditions or rows of the sample depend on when messages arrived.
     #[must_use]
     pub fn asks_arrivals(&self) -> bool {
@@ -66,8 +76,50 @@ impl FilterJudge {
     fn place(&mut self, placed: Option<Placed>) {
         self.matcher.place(placed);
         self.projection.place(placed);
-        if let Some(exact) = &mut self.exact {
-            exact.place(placed);
+        let skimming = self.skims.as_mut().map(|skims| &mut skims.matcher);
+        for other in self.exact.iter_mut().chain(skimming) {
+            other.place(placed);
+        }
+    }
+}
+
+/// A filter for texts of a few fields, and whether they pay: where most messages match, each would be read twice. The verdicts
+/// are the same either way.
+#[derive(Debug)]
+struct Skims {
+    skim: Skim,
+    matcher: Matcher,
+    /// The messages that were judged of late, and how many of them a few fields ruled out or would have ruled out.
+    judged: u32,
+    excluded: u32,
+    /// The present slice reads a few fields first.
+    is_on: bool,
+}
+
+/// After as many messages, those before them count half.
+const LATE: u32 = 1024;
+/// Fewer messages say nothing.
+const FEW: u32 = 32;
+
+impl Skims {
+    /// Returns this for a job whose filter is that of `matcher`; `None` if it needs whole messages.
+    fn new(start: &Start, matcher: &Matcher) -> Option<Self> {
+        let is_undo = start.clear_options.undo.is_some();
+        let skim = start.filter.skim(start.messages).filter(|_| !is_undo)?;
+        Some(Self { skim, matcher: matcher.clone(), judged: 0, excluded: 0, is_on: false })
+    }
+
+    /// Begins a slice. Reading a few fields costs about two fifths of reading all of them.
+    fn choose(&mut self) -> Option<Skim> {
+        self.is_on = self.judged < FEW || self.excluded * 5 >= self.judged * 2;
+        Some(self.skim).filter(|_| self.is_on)
+    }
+
+    fn learn(&mut self, is_excluded: bool) {
+        self.judged += 1;
+        self.excluded += u32::from(is_excluded);
+        if self.judged >= LATE {
+            (self.judged, self.excluded) = (self.judged / 2, self.excluded / 2);
         }
     }
 }
@@ -112,6 +164,10 @@ impl Judge for PlacedJudge<'_> {
         self.judge.judge(message)
     }
 
+    fn excludes(&mut self, part: &[u8]) -> bool {
+        self.judge.excludes(part)
+    }
+
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         self.judge.describe(message)
     }
@@ -137,9 +193,10 @@ impl Judge for FilterJudge {
         }
         let verdict = self.matcher.examine(message);
         self.work += self.matcher.work();
-        let is_plain =
-            !(verdict.matched | verdict.undecodable | verdict.missing | verdict.kept | verdict.unreadable);
-        if is_plain && !self.matcher.used_texts() {
+        if let Some(skims) = self.skims.as_mut().filter(|skims| !skims.is_on) {
+            skims.learn(verdict.is_plain());
+        }
+        if verdict.is_plain() && !self.matcher.used_texts() {
             return None;
         }
         let mut judgement = Judgement {
@@ -183,6 +240,14 @@ impl Judge for FilterJudge {
         Some(judgement)
     }
 
+    fn excludes(&mut self, part: &[u8]) -> bool {
+        let Some(skims) = &mut self.skims else { return false };
+        let is_excluded = skims.matcher.examine(part).is_plain();
+        self.work += skims.matcher.work();
+        skims.learn(is_excluded);
+        is_excluded
+    }
+
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         let row = self.projection.row(message);
         self.work += self.projection.work(message);
@@ -202,5 +267,29 @@ impl Judge for FilterJudge {
 
     fn work(&mut self) -> u64 {
         std::mem::take(&mut self.work) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::filter_of as filter;
+    use crate::kind::MessageKind;
+
+    #[test]
+    fn a_few_fields_are_read_first_where_that_rules_out_enough_messages() {
+        let words = filter("TASK a");
+        let skim = words.skim(MessageKind::BullMq).expect("one field");
+        let matcher = Matcher::of(MessageKind::BullMq, &words, None);
+        let mut skims = Skims { skim, matcher, judged: 0, excluded: 0, is_on: false };
+        assert_eq!(skims.choose(), Some(skim), "nothing is known yet");
+        let mut after = |messages: u32, excluded: u32| {
+            (0..messages).for_each(|at| skims.learn(at % 10 < excluded));
+            skims.choose().is_some()
+        };
+        assert!(after(1_000, 10));
+        assert!(!after(2_000, 0), "all of them match");
+        assert!(after(3_000, 9), "they do no more");
+        assert!(!after(3_000, 3) && after(3_000, 5));
     }
 }

@@ -55,6 +55,7 @@ use guiding::Guiding;
 use crate::container::Container;
 use crate::error::EndReason;
 use crate::excerpt::excerpt;
+use crate::format::Skim;
 use crate::moved::Way;
 use crate::reply::int;
 use crate::scan::{
@@ -296,6 +297,11 @@ impl Job {
             return true;
         }
         elements.iter().all(|element| claims.read(element))
+    }
+
+    /// Returns the fields that are read of each message first: see [`FilterJudge::skim`].
+    pub fn skim(&mut self) -> Option<Skim> {
+        self.judge.skim()
     }
 
     /// Returns scan and judge for one window; `None` if the job is about another container. Claims that an earlier

@@ -49,6 +49,13 @@ impl Judge for Seen {
         self.0.push(id_of(message));
         (message[0] == b'm').then(Judgement::of_match)
     }
+    fn excludes(&mut self, part: &[u8]) -> bool {
+        let excludes = part[0] != b'm';
+        if excludes {
+            self.0.push(id_of(part));
+        }
+        excludes
+    }
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)> {
         vec![("id".into(), Reply::Int(id_of(message).into()))]
     }
@@ -168,6 +175,10 @@ impl Queue for OpenedIds<'_> {
         let hash = self.hash;
         self.ids.read(index, |id| f(&hash[id]))
     }
+    fn examine<R>(&mut self, index: u64, mut f: impl FnMut(&[u8], bool) -> Option<R>) -> Option<R> {
+        let part = self.read(index, |part| f(part, false)).flatten();
+        part.or_else(|| self.read(index, |message| f(message, true)).flatten())
+    }
     fn delete(&mut self, index: u64) -> bool {
         let id = self.ids.read(index, <[u8]>::to_vec);
         self.removed.extend(id);
@@ -254,6 +265,15 @@ impl IndexKeys for OpenedIndex<'_> {
         let (place, message) = self.index.get(self.at)?;
         self.at += 1;
         Some(f(place.score, &place.tag, Some(message)))
+    }
+    fn examine_next<R>(
+        &mut self,
+        mut f: impl FnMut(f64, &[u8], Option<&[u8]>, bool) -> Option<R>,
+    ) -> Option<R> {
+        let (place, message) = self.index.get(self.at)?;
+        self.at += 1;
+        let part = f(place.score, &place.tag, Some(message), false);
+        part.or_else(|| f(place.score, &place.tag, Some(message), true))
     }
     fn seek_back(&mut self, place: Option<&IndexPosition>) {
         self.at = place.map_or(self.index.len(), |place| self.before(place));

@@ -43,6 +43,11 @@ pub trait Judge {
     /// Returns the verdict; `None` if a message does not match, nothing else is to be said of it, and its sender's
     /// texts were not asked, as with most messages. A later pass over the same messages need not read those again.
     fn judge(&mut self, message: &[u8]) -> Option<Judgement>;
+    /// Returns whether what is known of a message by a part of it is enough to say what [`Self::judge`] says of most
+    /// messages: `None`. A judge that is given parts of messages says the same of the whole ones.
+    fn excludes(&mut self, part: &[u8]) -> bool {
+        self.judge(part).is_none()
+    }
     /// Returns the members of a sample row.
     fn describe(&mut self, message: &[u8]) -> Vec<(Box<str>, Reply)>;
     /// Returns the digest of the values by which matches are told apart, for the message that was judged last;

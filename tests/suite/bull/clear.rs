@@ -130,6 +130,44 @@ fn replicas_and_files_repeat_a_clear_and_the_events_of_it() {
 }
 
 #[test]
+fn damaged_jobs_are_cleared_by_what_is_known_of_them() {
+    let (primary, replica) = (Server::start(), Server::start());
+    replica.replica_of(&primary);
+    let mut conn = primary.conn();
+    enqueue(&mut conn, 0..60);
+    // Four of them match by their names, and nothing else of them is asked.
+    let long = "1".repeat(1 << 20 | 1);
+    for (n, field, value) in [
+        (0, "data", "{\"number\":"),
+        (3, "data", "1,\"name\":\"good\""),
+        (6, "data", long.as_str()),
+        (9, "returnvalue", "\u{e9}"),
+        (1, "data", "}"),
+    ] {
+        let _: i64 = conn.hset(&keys_of(n)[0], field, value).expect("HSET");
+    }
+    for (filter, matches, unreadable) in [
+        ("TASK bad WHERE kwargs.number < 12", 1, 3),
+        ("TASK bad WHERE headers.returnvalue MISSING", 19, 1),
+        ("TASK other", 0, 0),
+        ("TASK bad", 20, 0),
+    ] {
+        let preview = ask(&mut conn, &format!("QADMIN.PREVIEW {QUEUE} {filter} AS bullmq"));
+        let counts = (preview.int("match_count"), preview.int("unreadable"), preview.int("undecodable"));
+        assert_eq!(counts, (matches, unreadable, 0), "{filter}: {preview:?}");
+        let dry = ask(&mut conn, &format!("QADMIN.CLEARJOB {QUEUE} {filter} ALL DRYRUN AS bullmq"));
+        let dry = wait_for_job(&mut conn, &dry.text("job_id"));
+        assert_eq!((dry.int("matched"), dry.int("unreadable")), (matches, unreadable), "{filter}: {dry:?}");
+    }
+    assert_eq!(clear(&mut conn, QUEUE, "TASK bad WHERE kwargs.number < 40 ALL").int("deleted"), 11);
+    assert_eq!(clear(&mut conn, QUEUE, "TASK bad ALL").int("deleted"), 9);
+    let (ids, _) = content(&mut conn);
+    assert_eq!(ids.len(), 40);
+    is_equal(&primary, &replica);
+    assert_no_mismatch(&replica);
+}
+
+#[test]
 fn after_kill_9_no_id_is_without_its_job() {
     for at in [1, 307] {
         KIND.survives_kill_9(at, |conn, gone| assert_eq!(told(conn).len() as i64, gone));

@@ -1,4 +1,4 @@
-use super::{BULL_FIELDS, BullJob, BullText, JOB_MAX, UNREADABLE};
+use super::{BULL_FIELDS, BullJob, BullText, DATA_MAX, OTHERS_MAX, UNREADABLE, UNREADABLE_AND_KEPT};
 use crate::filter::Matcher;
 use crate::filter::filter_of as filter;
 use crate::kind::MessageKind;
@@ -38,6 +38,13 @@ fn keys_of(name: &str, of: IdKey) -> BullKeys {
 fn text(id: &[u8], fields: &[Option<&[u8]>; BULL_FIELDS.len()]) -> Vec<u8> {
     let keys = keys_of("bull:uploads:wait", IdKey::List);
     BullText::default().of(&BullJob { id, keys: &keys, is_locked: false }, fields)
+}
+
+/// The text of a job with this name and these data.
+fn text_with(name: &'static str, data: &str) -> Vec<u8> {
+    let mut fields = job(&[("name", name)]);
+    fields[BULL_FIELDS.len() - 1] = Some(data.as_bytes());
+    text(b"a", &fields)
 }
 
 fn written(id: &str, values: &[(&str, &'static str)]) -> Vec<u8> {
@@ -128,17 +135,19 @@ fn a_hash_without_these_fields_is_a_missing_message() {
 #[test]
 fn json_that_is_more_than_one_value_adds_no_member() {
     for data in ["1,\"name\":\"other\"", "{}}", "", "{\"x\":", "\"a\nb\"", "1 2", "]["] {
-        let text = text(b"a", &{
-            let mut fields = job(&[("name", "upload")]);
-            fields[BULL_FIELDS.len() - 1] = Some(data.as_bytes());
-            fields
-        });
-        assert_eq!(text, UNREADABLE, "{data:?}");
+        let text = text_with("upload", data);
         let texts = || [text.as_slice()].into_iter();
-        for words in ["TASK upload", "TASK other", "WHERE task != x", "WHERE kwargs.x MISSING"] {
+        for words in ["TASK other", "WHERE undecodable = 1", "TASK upload WHERE kwargs.x MISSING"] {
             assert!(matching(words, texts()).is_empty(), "{data:?}: {words}");
         }
-        assert_eq!(matching("WHERE undecodable = 1", texts()).len(), 1, "{data:?}");
+        // What is not in the data does not depend on it.
+        for words in ["TASK upload", "WHERE task != x", "WHERE kwargs.x MISSING OR task = upload"] {
+            assert_eq!(matching(words, texts()), ["a"], "{data:?}: {words}");
+        }
+        let mut matcher = Matcher::of(MessageKind::BullMq, &filter("WHERE kwargs.x MISSING"), None);
+        assert!(matcher.examine(&text).unreadable, "{data:?}");
+        let other = text_with("upload", "{\"other\":");
+        assert_ne!(text, other, "the fingerprint depends on what is not read: {data:?}");
     }
 }
 
@@ -193,13 +202,33 @@ fn jobs_that_others_need_are_kept_where_jobs_are_removed() {
 }
 
 #[test]
-fn a_job_that_is_too_large_is_undecodable() {
-    let long = "1".repeat(JOB_MAX);
-    let text = |data: &str| {
-        let mut fields = job(&[("name", "n")]);
-        fields[BULL_FIELDS.len() - 1] = Some(data.as_bytes());
-        text(b"a", &fields)
-    };
-    assert_eq!(text(&long), UNREADABLE);
-    assert!(text(&long[..JOB_MAX - 2]).len() > JOB_MAX);
+fn fields_that_are_too_large_are_unknown() {
+    let long = "1".repeat(DATA_MAX + 1);
+    assert!(
+        matching("WHERE kwargs.x MISSING", [text_with("n", &long[1..]).as_slice()].into_iter()).len() == 1
+    );
+    let text_of = text_with("n", &long);
+    assert!(text_of.len() < 200);
+    assert!(matching("WHERE kwargs.x MISSING", [text_of.as_slice()].into_iter()).is_empty());
+    assert_eq!(matching("TASK n", [text_of.as_slice()].into_iter()), ["a"]);
+    for (field, words) in [
+        ("name", "WHERE task != x"),
+        ("failedReason", "WHERE headers.failedReason != x"),
+        ("atm", "WHERE retries MISSING"),
+        ("opts", "WHERE headers.opts.attempts MISSING"),
+        ("parentKey", "WHERE group MISSING"),
+    ] {
+        for (len, is_read) in [(OTHERS_MAX, true), (OTHERS_MAX + 1, false)] {
+            let mut fields = job(&[("name", "n"), ("data", "{}")]);
+            let at = BULL_FIELDS.iter().position(|name| *name == field).expect("a field");
+            fields[at] = Some(&long.as_bytes()[..len]);
+            let text = text(b"a", &fields);
+            assert_eq!(text.len() > OTHERS_MAX, is_read, "{field}");
+            let verdict = Matcher::of(MessageKind::BullMq, &filter(words), None).examine(&text);
+            assert_eq!(verdict.unreadable, !is_read, "{field}: {verdict:?}");
+        }
+    }
+    let id = &long.as_bytes()[..=OTHERS_MAX];
+    assert_eq!(text(id, &job(&[("name", "n")])), UNREADABLE);
+    assert_eq!(text(id, &job(&[("name", "n"), ("rjk", "x")])), UNREADABLE_AND_KEPT);
 }

@@ -161,26 +161,39 @@ fn hostile_jobs_are_unreadable_and_match_nothing_about_their_call() {
 }
 
 #[test]
-fn a_job_that_is_too_large_is_unknown_and_kept() {
-    let quotes = vec![b'"'; OTHERS_MAX];
-    for (name, len, fits) in [
-        ("description", OTHERS_MAX - 14, true),
-        ("description", OTHERS_MAX - 13, false),
-        ("status", OTHERS_MAX, false),
-        ("rate_limit_key", OTHERS_MAX, false),
+fn fields_that_are_too_large_are_unknown() {
+    let quotes = vec![b'"'; OTHERS_MAX + 1];
+    for (name, asks, keeps) in [
+        ("description", "WHERE headers.description MISSING", false),
+        ("rate_limit_key", "WHERE headers.rate_limit_key MISSING", false),
+        ("group_id", "WHERE group MISSING", false),
+        ("status", "WHERE headers.status MISSING", true),
+        ("origin", "WHERE routing_key != x", true),
     ] {
-        let mut job = fields("queued", b"[\"f\",null,[],{}]");
-        job[at(name)] = Some(&quotes[..len]);
-        let message = rq_message(b"x", &job, false);
-        assert_eq!(message != TOO_LARGE, fits, "{name} {len}");
-        assert!(message.len() < OTHERS_MAX * 2 + 1_000);
-        let verdict = matcher("TASK f").examine(&message);
-        assert_eq!((verdict.matched, verdict.undecodable), (fits, !fits), "{name} {len}");
-        let verdict = matcher("WHERE undecodable = 1").examine(&message);
-        assert_eq!((verdict.matched, verdict.kept), (false, !fits), "{name} {len}");
+        for len in [OTHERS_MAX, OTHERS_MAX + 1] {
+            let mut job = fields("queued", b"[\"f\",null,[],{}]");
+            job[at(name)] = Some(&quotes[..len]);
+            let message = rq_message(b"x", &job, false);
+            assert_eq!(message.len() < 600, len > OTHERS_MAX, "{name} {len}");
+            let verdict = matcher("TASK f").examine(&message);
+            assert_eq!((verdict.matched, verdict.kept), (!keeps, keeps), "{name} {len}");
+            let verdict = matcher(asks).examine(&message);
+            assert_eq!(verdict.unreadable, len > OTHERS_MAX, "{name} {len}: {verdict:?}");
+            let mut other = quotes[..len].to_vec();
+            other[0] = b'x';
+            job[at(name)] = Some(&other);
+            assert_ne!(message, rq_message(b"x", &job, false), "the fingerprint depends on it");
+        }
     }
-    // An id counts, too.
+    // So are data that are too long, as they are in the hash.
+    let long = vec![b'['; DATA_MAX + 1];
+    let mut job = fields("queued", b"");
+    job[0] = Some(&long);
+    assert!(matcher("WHERE headers.data MISSING").examine(&rq_message(b"x", &job, false)).unreadable);
+    // Nothing is known of a job with a longer id, and it is kept.
     assert_eq!(rq_message(&quotes, &fields("queued", b"[]"), false), TOO_LARGE);
+    let verdict = matcher("WHERE undecodable = 1").examine(TOO_LARGE);
+    assert!(verdict.undecodable && verdict.kept);
     // Without data it is missing, however large it is.
     let mut job = fields("queued", b"");
     job[0] = None;

@@ -12,6 +12,15 @@ pub trait IndexKeys {
     /// and if the index cannot be read.
     fn next<R>(&mut self, f: impl FnOnce(f64, &[u8], Option<&[u8]>) -> R) -> Option<R>;
 
+    /// Reads the next entry as far as it is needed to judge it. `f` may be called with a part of its value first, and with
+    /// false; if it answers `None`, it is called with the whole value, and with true.
+    fn examine_next<R>(
+        &mut self,
+        mut f: impl FnMut(f64, &[u8], Option<&[u8]>, bool) -> Option<R>,
+    ) -> Option<R> {
+        self.next(|score, tag, value| f(score, tag, value, true)).flatten()
+    }
+
     /// Moves to the last entry of the index before this position; without a position, to the last entry of
     /// all.
     fn seek_back(&mut self, place: Option<&IndexPosition>);

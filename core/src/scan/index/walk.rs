@@ -80,14 +80,15 @@ impl<L: Layout> IndexScan<L> {
             kept.is_some_and(|kept| !judge.judge(&kept).is_some_and(|verdict| verdict.matched));
         keys.seek(self.cursor.as_ref());
         loop {
-            let step = keys.next(|score, tag, value| {
+            let step = keys.examine_next(|score, tag, value, is_whole| {
                 if std::mem::take(&mut first) {
                     (outcome.seek_ns, outcome.over_ns) = deadline.begin();
                 }
                 if self.bound.as_ref().is_none_or(|bound| bound.cmp(score, tag) == Ordering::Less) {
-                    return Step::Beyond;
+                    return Some(Step::Beyond);
                 }
-                let cleared = outcome.take_in(self, judge, (score, tag), value) && self.deletes();
+                let cleared =
+                    outcome.take_in(self, judge, (score, tag), (value, is_whole))? && self.deletes();
                 if cleared {
                     outcome.removed_bytes += tag.len() as u64;
                     outcome.removed.push(IndexPosition { score, tag: tag.to_vec() });
@@ -98,10 +99,10 @@ impl<L: Layout> IndexScan<L> {
                     || outcome.overflows
                     || (self.stops_at_limit()
                         && self.room().is_some_and(|room| outcome.counts.would_delete >= room));
-                match full || deadline.is_over(outcome.work, cleared) {
+                Some(match full || deadline.is_over(outcome.work, cleared) {
                     true => Step::Last(IndexPosition { score, tag: tag.to_vec() }),
                     false => Step::Next,
-                }
+                })
             });
             match step {
                 Some(Step::Next) => {}
@@ -162,20 +163,26 @@ impl IndexOutcome {
         self.counts.would_delete -= kept;
     }
 
-    /// Examines one entry and counts the work; returns whether it is to be cleared.
+    /// Examines one entry and counts the work; returns whether it is to be cleared. `None` if the value is a part of a message
+    /// that does not decide about it: only the work is counted then.
     fn take_in<L: Layout>(
         &mut self,
         scan: &IndexScan<L>,
         judge: &mut impl Judge,
         place: (f64, &[u8]),
-        value: Option<&[u8]>,
-    ) -> bool {
+        (value, is_whole): (Option<&[u8]>, bool),
+    ) -> Option<bool> {
         let cleared = match scan.membership(place) {
             Membership::Later => {
                 self.later += 1;
-                false
+                Some(false)
             }
-            known => self.judge(scan, judge, place, value, known == Membership::There),
+            known if is_whole => Some(self.judge(scan, judge, place, value, known == Membership::There)),
+            known => value.is_some_and(|part| judge.excludes(part)).then(|| {
+                self.uncertain += u64::from(known != Membership::There);
+                self.counts.examined += 1;
+                false
+            }),
         };
         self.work += judge.work() + value.map_or(0, |message| message.len() as u64);
         cleared

@@ -171,6 +171,25 @@ impl ListOutcome {
         cleared
     }
 
+    /// Judges one message at `distance` by a part of it, and counts what that took. Returns whether that is enough: it is not
+    /// cleared then. Otherwise only the time is counted.
+    pub(super) fn passes_over(
+        &mut self,
+        scan: &ListScan,
+        judge: &mut impl Judge,
+        distance: u64,
+        part: &[u8],
+    ) -> bool {
+        judge.at(scan.index(distance));
+        let is_excluded = judge.excludes(part);
+        self.work += judge.work();
+        match is_excluded {
+            true => self.add_examined(part),
+            false => self.work += part.len() as u64,
+        }
+        is_excluded
+    }
+
     /// Returns how many of the messages that were examined last, at most `reach`, are read again to recognise the
     /// position.
     pub(super) fn again(&self, reach: usize) -> usize {

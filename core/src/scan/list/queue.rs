@@ -14,6 +14,13 @@ pub trait Queue {
     /// same index or higher ones can be read.
     fn read<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R>;
 
+    /// Reads the message at `index` as far as it is needed to judge it. `f` may be called with a part of it first, and with
+    /// false; if it answers `None`, it is called with the whole message, and with true. Only then can the message be
+    /// deleted. `None` if the message cannot be read.
+    fn examine<R>(&mut self, index: u64, mut f: impl FnMut(&[u8], bool) -> Option<R>) -> Option<R> {
+        self.read(index, |message| f(message, true)).flatten()
+    }
+
     /// Reads a message that is not judged, to recognise a position.
     fn peek<R>(&mut self, index: u64, f: impl FnOnce(&[u8]) -> R) -> Option<R> {
         self.read(index, f)

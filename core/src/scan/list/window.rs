@@ -25,6 +25,17 @@ fn is_over<C: Clock, P: Path<C>>(
     if P::JUMPS { path.is_over(deadline) } else { deadline.is_over(outcome.done(), removed) }
 }
 
+/// Notes that a message was reached, before it is judged.
+#[inline(always)]
+fn arrive<C: Clock, P: Path<C>>(path: &mut P, deadline: &mut Deadline<'_, C>, outcome: &mut ListOutcome) {
+    if outcome.counts.examined == 0 {
+        (outcome.seek_ns, outcome.over_ns) = deadline.begin();
+    }
+    if P::JUMPS {
+        path.arrived(deadline.clock);
+    }
+}
+
 impl ListScan {
     /// Works until the budget is spent, or the window or the snapshot ends. It always examines at least one
     /// message if there is one. The queue must be the list at [`ListScan::at`], with as many messages as follow
@@ -104,15 +115,13 @@ impl ListScan {
         while let Some(distance) = path.next(queue, deadline, outcome) {
             let index = self.index(distance);
             let matched = outcome.counts.matched;
-            let read = queue.read(index, |message| {
-                if outcome.counts.examined == 0 {
-                    (outcome.seek_ns, outcome.over_ns) = deadline.begin();
-                }
-                if P::JUMPS {
-                    path.arrived(deadline.clock);
+            let read = queue.examine(index, |message, is_whole| {
+                arrive(&mut path, deadline, outcome);
+                if !is_whole {
+                    return outcome.passes_over(self, judge, distance, message).then_some(None);
                 }
                 let cleared = outcome.take_in(self, judge, distance, message);
-                (cleared && deletes).then(|| (fingerprint(message), message.len() as u64))
+                Some((cleared && deletes).then(|| (fingerprint(message), message.len() as u64)))
             });
             // A message that cannot be read ends the slice; the next one sees the queue's true state.
             let Some(cleared) = read else { break };
@@ -257,18 +266,17 @@ impl ListScan {
         while let Some(distance) = path.next(queue, deadline, outcome) {
             let before = self.here().marks.len() - 1 - distance;
             let index = before - outcome.removed();
-            let read = queue.read(index, |message| {
-                if outcome.counts.examined == 0 {
-                    (outcome.seek_ns, outcome.over_ns) = deadline.begin();
-                }
-                if P::JUMPS {
-                    path.arrived(deadline.clock);
-                }
-                let cleared = outcome.take_in(self, judge, distance, message) && deletes;
+            let read = queue.examine(index, |message, is_whole| {
+                arrive(&mut path, deadline, outcome);
+                let cleared = match is_whole {
+                    true => outcome.take_in(self, judge, distance, message) && deletes,
+                    false if outcome.passes_over(self, judge, distance, message) => false,
+                    false => return None,
+                };
                 if !cleared && outcome.around_top.near.len() < reach {
                     outcome.around_top.near.push(mark_of(message));
                 }
-                cleared.then(|| (fingerprint(message), message.len() as u64))
+                Some(cleared.then(|| (fingerprint(message), message.len() as u64)))
             });
             let Some(cleared) = read else { break };
             if deletes && !P::JUMPS && cleared.is_none() && !outcome.overflows {
