@@ -61,7 +61,7 @@ impl Here {
         let id = Uuid::try_parse_ascii(record.text(Member::JobId)).ok()?;
         let (own, queue) = (id.to_string(), record.text(Member::Queue));
         if !record.is_null(Member::ContinuedBy) {
-            let by = String::from_utf8_lossy(record.text(Member::ContinuedBy));
+            let by = Uuid::try_parse_ascii(record.text(Member::ContinuedBy)).ok()?.to_string();
             let status = self.command("QADMIN.STATUS", &by, queue, "");
             return Some(format!("{status} shows the job that continues it"));
         }
@@ -70,8 +70,9 @@ impl Here {
             return Some(format!("{} continues it", self.command("QADMIN.RESUME", &own, queue, "")));
         }
         if is_unfinished_undo(record, self.db) {
-            let undoes = String::from_utf8_lossy(record.text(Member::Undoes));
-            let confirm = format!("CONFIRM {}", words([queue]));
+            let undoes = Uuid::try_parse_ascii(record.text(Member::Undoes)).ok()?.to_string();
+            let front = if record.flag(Member::Front) { " FRONT" } else { "" };
+            let confirm = format!("CONFIRM {}{front}", words([queue]));
             let undo = self.command("QADMIN.UNDO", &undoes, record.text(Member::To), &confirm);
             return Some(format!("{undo} moves back the rest"));
         }
@@ -142,6 +143,17 @@ mod tests {
                 &[("status", "cancelled"), ("kind", "undo"), ("undoes", other), ("queue", "p"), ("to", "q")],
                 "QADMIN.UNDO 00000000-0000-4000-8000-000000000001 CONFIRM p moves back the rest",
             ),
+            (
+                &[
+                    ("status", "failed"),
+                    ("kind", "undo"),
+                    ("undoes", other),
+                    ("queue", "p"),
+                    ("to", "q"),
+                    ("front", "1"),
+                ],
+                "QADMIN.UNDO 00000000-0000-4000-8000-000000000001 CONFIRM p FRONT moves back the rest",
+            ),
             // What is interrupted is first continued, and undone after that.
             (&[("status", "interrupted"), ("to", "p")], "QADMIN.RESUME ID continues it"),
             (
@@ -167,6 +179,9 @@ mod tests {
             &[("status", "interrupted"), ("dry_run", "1")],
             &[("kind", "undo"), ("undoes", Record::ID), ("to", "q")],
             &[("kind", "preview"), ("status", "interrupted"), ("deleted", "0")],
+            // Somebody wrote something else than an id into the record.
+            &[("status", "interrupted"), ("continued_by", "x\r\nFLUSHALL; `id`")],
+            &[("status", "failed"), ("kind", "undo"), ("undoes", "y FLUSHALL\n"), ("to", "q")],
         ] {
             assert_eq!(after_status(members), None, "{members:?}");
         }
