@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use qadmin_core::error::ShowError;
 use qadmin_core::excerpt::excerpt;
 use qadmin_core::job::{JobTarget, Member, Record};
 use qadmin_core::reply::Reply;
@@ -63,7 +64,7 @@ pub(crate) struct Shown {
     message_id: Vec<u8>,
 }
 
-/// Entries about shown messages that may wait to be written. Beyond it the oldest is given up.
+/// Entries about shown messages that may wait to be written. Beyond it no further message is shown.
 const SHOWN_MAX: usize = 1_000;
 
 impl Shown {
@@ -75,20 +76,22 @@ impl Shown {
     }
 
     /// Queues the entry until writes are possible: the command itself writes nothing.
-    pub(crate) fn queue(self, waiting: &mut VecDeque<Self>) {
-        while waiting.len() >= SHOWN_MAX {
-            waiting.pop_front();
-            log::warning(
-                "an audit entry about a shown message is given up, because too many wait to be written",
-            );
+    ///
+    /// # Errors
+    /// [`ShowError::TooManyUnaudited`] if too many wait already.
+    pub(crate) fn queue(self, waiting: &mut VecDeque<Self>) -> Result<(), ShowError> {
+        if waiting.len() >= SHOWN_MAX {
+            return Err(ShowError::TooManyUnaudited { max: SHOWN_MAX });
         }
         waiting.push_back(self);
+        Ok(())
     }
 
-    /// Writes the entry.
-    pub(crate) fn write(&self, ctx: Ctx<'_>) {
+    /// Writes the entry. Returns whether nothing more is to be done about it: it is written, or no entries are kept, or the
+    /// stream is a key of another type.
+    pub(crate) fn write(&self, ctx: Ctx<'_>) -> bool {
         ctx.select(self.db);
-        let Some(mut args) = begin(ctx, "show", &self.queue, ctx.flags().cluster()) else { return };
+        let Some(mut args) = begin(ctx, "show", &self.queue, ctx.flags().cluster()) else { return true };
         let db = self.db.to_string();
         let members: [(&str, &[u8]); 5] = [
             ("user", self.user.as_deref().unwrap_or_default()),
@@ -98,7 +101,13 @@ impl Shown {
             ("message_id", &self.message_id),
         ];
         args.extend(members.iter().flat_map(|(name, value)| [RString::new(name), RString::new(value)]));
-        append(ctx, &args);
+        match append(ctx, &args) {
+            Err(refusal) if refusal.starts_with(b"WRONGTYPE") => {
+                tell(&refusal);
+                true
+            }
+            written => written.is_ok(),
+        }
     }
 }
 
@@ -130,7 +139,9 @@ pub(crate) fn write(ctx: Ctx<'_>, entry: &Entry, queue: &[u8], record: &Record, 
     let duration = if ended > 0 { ended - record.int(Member::StartedAt) } else { 0 };
     args.push(RString::new("duration_ms"));
     args.push(RString::new(duration.to_string()));
-    append(ctx, &args);
+    if let Err(refusal) = append(ctx, &args) {
+        tell(&refusal);
+    }
 }
 
 /// Returns the first arguments of XADD; `None` if no entries are kept.
@@ -157,8 +168,11 @@ fn begin(ctx: Ctx<'_>, event: &str, queue: &[u8], cluster: bool) -> Option<Vec<R
     ])
 }
 
-fn append(ctx: Ctx<'_>, args: &[RString]) {
-    if let Err(refusal) = call(ctx, c"XADD", CallMode::Write, args) {
-        log::warning(&format!("no audit entry: {}", String::from_utf8_lossy(&refusal)));
-    }
+/// Adds an entry; the error is the server's refusal.
+fn append(ctx: Ctx<'_>, args: &[RString]) -> Result<(), Vec<u8>> {
+    call(ctx, c"XADD", CallMode::Write, args).map(drop)
+}
+
+fn tell(refusal: &[u8]) {
+    log::warning(&format!("no audit entry: {}", String::from_utf8_lossy(refusal)));
 }

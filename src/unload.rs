@@ -13,14 +13,20 @@ const NAMED: usize = 3;
 
 /// Refuses to unload while work would be lost. The text of the error is logged.
 pub(crate) fn check() -> Result<(), String> {
-    let (live, jobs, waiting) = entry::with(|state| {
+    let (live, jobs, waiting, shown) = entry::with(|state| {
         let live = state.registry.live();
-        (live.len(), named(live.iter().map(name)), state.waiters.len())
+        (live.len(), named(live.iter().map(name)), state.waiters.len(), state.shown.len())
     })
     .map_err(|error| error.to_string())?;
     if live > 0 || waiting > 0 {
         return Err(format!(
             "not unloaded: live jobs: {live}{jobs}, blocked clients: {waiting}; cancel the jobs with QADMIN.CANCEL ALL, or wait"
+        ));
+    }
+    if shown > 0 {
+        return Err(format!(
+            "not unloaded: audit entries about shown messages that are not written yet: {shown}; wait until the server accepts \
+             writes, or set qadmin.audit-maxlen to 0"
         ));
     }
     if let Some(command) = redis::server::missing(redis::server::ACL) {

@@ -32,11 +32,13 @@ const EDITED: &str = "the queue was edited in place at the same time";
 
 pub(super) fn run(ctx: Ctx<'_>, request: &Show) -> Result<Answer, Error> {
     let target = target::find(ctx, &request.target, Show::COMMAND, Access::Read)?;
+    // Who looks is written down, so a script whose user is unknown is shown nothing.
+    rights::check(ctx, &ctx.caller(), Show::COMMAND, &needs(&target))?;
     let mut finder = Finder::new(ctx, request, &target);
     let (found, searched, is_all) = finder.search();
     entry::with(|state| {
         if let Some(reply) = found {
-            state.audit_shown(ctx, Shown::of(ctx, request, &target));
+            state.audit_shown(ctx, Shown::of(ctx, request, &target))?;
             return Ok(Answer::Reply(reply, request.target.format));
         }
         let id = request.id.clone();
@@ -110,7 +112,7 @@ pub(super) fn after_wait(
         None => None,
     };
     let reply = found.ok_or(ShowError::HasLeft { id: asked, queue })?;
-    state.audit_shown(ctx, Shown::of(ctx, request, &target));
+    state.audit_shown(ctx, Shown::of(ctx, request, &target))?;
     Ok((reply, request.target.format))
 }
 

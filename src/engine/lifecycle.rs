@@ -1,6 +1,6 @@
 //! How jobs begin and end, and the writes that are pending afterwards.
 
-use qadmin_core::error::{EndReason, quote};
+use qadmin_core::error::{EndReason, ShowError, quote};
 use qadmin_core::excerpt::excerpt;
 use qadmin_core::job::{Cached, Job, JobEvent, JobKind, JobStatus, Member};
 use qadmin_core::reply::int;
@@ -20,6 +20,8 @@ use crate::state::State;
 
 /// Pending records that are written in one turn.
 const PENDING_PER_TURN: usize = 8;
+/// Audit entries about shown messages that are written in one turn: some 300 microseconds.
+const SHOWN_PER_TURN: usize = 64;
 /// Bytes of a filter's text in a line of the log.
 const LOGGED_MAX: usize = 1_024;
 /// Number of queues whose events are followed. Above it, the queues that have no jobs and no counts are forgotten.
@@ -211,20 +213,29 @@ impl State {
         info::latency_sample(whole_ns / 1_000_000);
     }
 
-    /// Lets an entry in the audit stream follow that somebody was shown a message. A replica writes nothing.
-    pub(crate) fn audit_shown(&mut self, ctx: Ctx<'_>, shown: Shown) {
+    /// Lets an entry in the audit stream follow that somebody is shown a message. A replica writes nothing.
+    ///
+    /// # Errors
+    /// [`ShowError::TooManyUnaudited`]: the message must not be shown.
+    pub(crate) fn audit_shown(&mut self, ctx: Ctx<'_>, shown: Shown) -> Result<(), ShowError> {
         if ctx.flags().primary() && settings::now().audit_maxlen() > 0 {
-            shown.queue(&mut self.shown);
+            shown.queue(&mut self.shown)?;
             hook_and_arm(Some(ctx));
         }
+        Ok(())
     }
 
-    /// Writes some of the entries about shown messages.
-    fn write_shown(&mut self, ctx: Ctx<'_>) {
-        for _ in 0..PENDING_PER_TURN {
-            let Some(shown) = self.shown.pop_front() else { return };
-            shown.write(ctx);
+    /// Writes some of the entries about shown messages. Returns whether more can be written at once. What is refused is
+    /// tried again later.
+    fn write_shown(&mut self, ctx: Ctx<'_>) -> bool {
+        for _ in 0..SHOWN_PER_TURN {
+            let Some(shown) = self.shown.pop_front() else { return false };
+            if !shown.write(ctx) {
+                self.shown.push_front(shown);
+                return false;
+            }
         }
+        !self.shown.is_empty()
     }
 
     /// Writes some of the pending records, and reconciles some of those whose jobs may have died. Returns whether
@@ -237,10 +248,11 @@ impl State {
             }
             return false;
         }
-        guard("audit entries about shown messages", || self.write_shown(ctx));
+        let more_shown =
+            guard("audit entries about shown messages", || self.write_shown(ctx)).unwrap_or(false);
         guard("making room for records", || self.trim_records(ctx));
         if self.pending.is_empty() && self.orphaned.is_empty() {
-            return !self.shown.is_empty();
+            return more_shown;
         }
         for paid in 0..PENDING_PER_TURN {
             let Some(record) = self.pending.pop_front() else { return self.reconcile(ctx) };

@@ -40,6 +40,11 @@ pub enum ShowError {
         /// Why, in the words of the job that searched.
         why: String,
     },
+    /// Entries about messages that were shown wait to be written to the audit stream.
+    TooManyUnaudited {
+        /// The largest number of them.
+        max: usize,
+    },
     /// As many clients wait for jobs as may.
     TooManyWaiting {
         /// The largest number of them.
@@ -85,6 +90,13 @@ impl ShowError {
                 format!(
                     "the search for id {} ended after {searched} messages: {why}; send QADMIN.SHOW again to search all of them",
                     quote(id)
+                ),
+            ),
+            Self::TooManyUnaudited { max } => (
+                Code::Err,
+                format!(
+                    "{max} entries about messages that were shown wait to be written to the audit stream, which is the limit; \
+                     retry later"
                 ),
             ),
             Self::TooManyWaiting { max } => {

@@ -153,6 +153,7 @@ one_of_each! {
         HasLeft { .. } => ShowError::HasLeft { id: got(), queue: got() };
         CannotWait { .. } => ShowError::CannotWait { id: got(), searched: 7, depth: 9 };
         Stopped { .. } => ShowError::Stopped { id: got(), searched: 7, why: "job was cancelled".to_owned() };
+        TooManyUnaudited { .. } => ShowError::TooManyUnaudited { max: 1_000 };
         TooManyWaiting { .. } => ShowError::TooManyWaiting { max: 10_000 };
     }
     Setting(SettingError) {

@@ -127,3 +127,15 @@ fn a_right_that_is_lost_during_the_search_is_lost() {
     let shown = later(&server, format!("QADMIN.SHOW big {last}")).join().expect("a thread").expect("SHOW");
     assert_eq!(qadmin_harness::map(&shown).int("index"), -30_000);
 }
+
+#[test]
+fn a_script_of_an_unknown_user_is_shown_nothing() {
+    let (server, _admin) = filled();
+    let script = "EVAL return(redis.pcall('QADMIN.SHOW','celery','id-3').err) 0";
+    let mut anonymous = user(&server, "~* +qadmin.show +eval");
+    let refused = crate::support::run(&mut anonymous, script).expect("the script's own reply");
+    assert!(qadmin_harness::text(&refused).contains("NOPERM"), "{refused:?}");
+    let mut known = user(&server, "~* +qadmin.show +eval +acl|whoami");
+    let shown = run(&mut known, "EVAL return(redis.call('QADMIN.SHOW','celery','id-3')[4]) 0");
+    assert_eq!(shown.map(|id| qadmin_harness::text(&id)), Ok("id-3".into()));
+}

@@ -4,7 +4,7 @@ use qadmin_harness::{Cluster, Fields as _, Server, eventually};
 use redis::{Commands as _, Connection, Value};
 
 use super::{MESSAGES, QUEUES, celery, filled, id};
-use crate::durability::audit;
+use crate::durability::{audit, tell};
 use crate::stage::{later, set, slowly, until_waiting};
 use crate::support::{Reply, ask, run};
 
@@ -260,4 +260,29 @@ fn a_cluster_shows_messages_on_the_node_of_their_queue() {
     let other = cluster.node(1 - cluster.home(b"{q}celery", 2));
     let error = run(&mut other.conn(), "QADMIN.SHOW {q}celery id-9").expect_err("it is elsewhere");
     assert_eq!(error.code(), Some("MOVED"), "{error}");
+}
+
+#[test]
+fn every_message_that_is_shown_is_in_the_audit_stream_or_is_not_shown() {
+    let (server, mut conn) = filled();
+    set(&mut conn, "audit-maxlen 100000");
+    let mut pipe = redis::pipe();
+    pipe.atomic();
+    for _ in 0..1_005 {
+        pipe.cmd("QADMIN.SHOW").arg("celery").arg("id-3");
+    }
+    // The commands of a transaction come one after the other, and nothing can be written between them.
+    let replies: Vec<redis::Value> = pipe.ignore_errors().query(&mut conn).expect("EXEC");
+    let shown = replies.iter().filter(|reply| !matches!(reply, redis::Value::ServerError(_))).count();
+    assert_eq!((replies.len(), shown), (1_005, 1_000));
+    eventually("all entries are written", || audit(&mut server.conn()).len() == 1_000);
+
+    // A refused write is tried again, and the module stays as long as an entry waits.
+    tell(&mut conn, "CONFIG SET min-replicas-to-write 1");
+    ask(&mut conn, "QADMIN.SHOW celery id-5");
+    assert!(run(&mut conn, "MODULE UNLOAD qadmin").is_err());
+    assert_eq!(audit(&mut conn).len(), 1_000);
+    tell(&mut conn, "CONFIG SET min-replicas-to-write 0");
+    eventually("the entry is written", || audit(&mut server.conn()).len() == 1_001);
+    tell(&mut conn, "MODULE UNLOAD qadmin");
 }
