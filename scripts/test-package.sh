@@ -91,7 +91,7 @@ for page in qadmin qadmin-clear qadmin-serve; do
   zcat "$root/usr/share/man/man1/$page.1.gz" | grep -q '^\.TH' || fail "no man page of $page"
 done
 found=$(PATH="$root/usr/bin:$PATH" bash -c \
-  'source "$1"; COMP_WORDS=(qadmin pre); COMP_CWORD=1; _clap_complete_qadmin qadmin pre qadmin; echo "${COMPREPLY[@]}"' \
+  'source "$1"; COMP_WORDS=(qadmin pre); COMP_CWORD=1; COMP_LINE="qadmin pre"; _clap_complete_qadmin qadmin pre qadmin; echo "${COMPREPLY[@]}"' \
   - "$root/usr/share/bash-completion/completions/qadmin")
 [ "$found" = preview ] || fail "bash completes to: $found"
 grep -q '#compdef qadmin' "$root/usr/share/zsh/vendor-completions/_qadmin" || fail "no completions for zsh"
