@@ -30,12 +30,8 @@ pub(in crate::commands) enum Place {
 impl Place {
     /// Returns the place of a message with this score.
     fn scored(target: &JobTarget, score: f64) -> Self {
-        let member = match &target.storage {
-            Storage::SortedSet(_) => SortedSet::TIME,
-            Storage::SetOfIds(..) => SetOfIds::TIME,
-            Storage::Unacked(_) | Storage::Lists | Storage::ListOfIds(_) => Unacked::TIME,
-        };
-        Self::Scored(member, target.messages.score_of(&target.queue).unix_ms(score))
+        let (member, time) = time_of(target, score);
+        Self::Scored(member, time)
     }
 
     /// Appends the members that tell the place and the size of a message, as the rows of samples have them.
@@ -53,6 +49,16 @@ impl Place {
             }
         }
     }
+}
+
+/// Returns the time that a score of the target's sorted set says: the member of replies for it, and Unix milliseconds.
+pub(super) fn time_of(target: &JobTarget, score: f64) -> (&'static str, Option<i64>) {
+    let member = match &target.storage {
+        Storage::SortedSet(_) => SortedSet::TIME,
+        Storage::SetOfIds(..) => SetOfIds::TIME,
+        Storage::Unacked(_) | Storage::Lists | Storage::ListOfIds(_) => Unacked::TIME,
+    };
+    (member, target.messages.score_of(&target.queue).unix_ms(score))
 }
 
 /// What a reader says after each message.

@@ -7,10 +7,9 @@ use qadmin_core::format::{LOOK_AT, Recogniser};
 use qadmin_core::job::{FoundMatches, JobTarget, Storage, marked, sample_row};
 use qadmin_core::reply::Reply;
 use qadmin_core::request::{CountRequest as _, Preview};
-use qadmin_core::scan::{
-    IndexPosition, Layout as _, Queue, SetOfIds, SortedSet, Unacked, index_row, shown_index,
-};
+use qadmin_core::scan::{IndexPosition, Queue, index_row, shown_index};
 
+use super::next_messages::time_of;
 use super::recognise::{SampleTime, looks_like, recognised};
 use crate::container::list::names_of;
 use crate::container::walked::Walked;
@@ -289,13 +288,7 @@ impl IndexSample<'_> {
     }
 
     fn read(&mut self, score: f64, message: &[u8]) {
-        let storage = &self.target.storage;
-        let member = match storage {
-            Storage::SortedSet(_) => SortedSet::TIME,
-            Storage::SetOfIds(..) => SetOfIds::TIME,
-            Storage::Unacked(_) | Storage::Lists | Storage::ListOfIds(_) => Unacked::TIME,
-        };
-        let time = (member, self.target.messages.score_of(&self.target.queue).unix_ms(score));
+        let time = time_of(self.target, score);
         self.reader.read(message, |bytes, members| index_row(time, bytes, members));
     }
 
