@@ -33,7 +33,7 @@ const EDITED: &str = "the queue was edited in place at the same time";
 pub(super) fn run(ctx: Ctx<'_>, request: &Show) -> Result<Answer, Error> {
     let target = target::find(ctx, &request.target, Show::COMMAND, Access::Read)?;
     // Who looks is written down, so a script whose user is unknown is shown nothing.
-    rights::check(ctx, &ctx.caller(), Show::COMMAND, &needs(&target))?;
+    rights::check(ctx, &ctx.caller(), Show::COMMAND, &[(request.target.queue.as_slice(), Access::Read)])?;
     let mut finder = Finder::new(ctx, request, &target);
     let (found, searched, is_all) = finder.search();
     entry::with(|state| {
