@@ -20,7 +20,7 @@ use crate::state::State;
 
 /// Pending records that are written in one turn.
 const PENDING_PER_TURN: usize = 8;
-/// Audit entries about shown messages that are written in one turn: some 300 microseconds.
+/// Audit entries about shown messages that are written in one turn.
 const SHOWN_PER_TURN: usize = 64;
 /// Bytes of a filter's text in a line of the log.
 const LOGGED_MAX: usize = 1_024;
