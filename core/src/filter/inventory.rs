@@ -320,7 +320,7 @@ impl Seen {
         }
         self.partly_read += u64::from(is_cut);
         for (at, value) in found {
-            // Behind a cut there could be another member with this name, whose value would count.
+            // After a cut there could be another member with this name, whose value would count.
             work += self.note(at, value, !is_cut);
         }
         work + read * MEMBER_STEPS
