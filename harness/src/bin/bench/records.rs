@@ -12,7 +12,7 @@ use crate::table::Table;
 /// How many jobs one call of a script adds.
 const CHUNK: u64 = 10_000;
 
-/// The kinds of jobs: the word after AS, the name, the list, the command that adds one job, and the filters that are measured. In
+/// The kinds of jobs: the word after AS, the name, the list, and the command that adds one job. In
 /// the command, `n` is the number of the job and `is` whether it matches.
 struct Kind {
     word: &'static str,
@@ -21,11 +21,10 @@ struct Kind {
     script: &'static str,
     /// The arguments of the script: what a program of Python prints.
     made: Option<&'static str>,
-    filters: [&'static [&'static str]; 2],
 }
 
-const BY_TASK: &[&str] = &["TASK", "upload"];
-const BY_ARGUMENT: &[&str] = &["REPOID", "147107"];
+/// The filters that are measured with each kind.
+const FILTERS: [&[&str]; 2] = [&["TASK", "upload"], &["REPOID", "147107"]];
 /// Pickled and JSON data of RQ, each for a job that matches and 50 that do not.
 const RQ_DATA: &str = "
 import json, pickle, sys, zlib
@@ -63,7 +62,6 @@ const KINDS: [Kind; 6] = [
             redis.call('LPUSH', 'bull:uploads:wait', n)
         end",
         made: None,
-        filters: [BY_TASK, BY_ARGUMENT],
     },
     Kind {
         word: "rq",
@@ -71,7 +69,6 @@ const KINDS: [Kind; 6] = [
         list: "rq:queue:uploads",
         script: RQ_ADD,
         made: Some("json"),
-        filters: [BY_TASK, BY_ARGUMENT],
     },
     Kind {
         word: "rq",
@@ -79,7 +76,6 @@ const KINDS: [Kind; 6] = [
         list: "rq:queue:uploads",
         script: RQ_ADD,
         made: Some("pickle"),
-        filters: [BY_TASK, BY_ARGUMENT],
     },
     Kind {
         word: "asynq",
@@ -97,7 +93,6 @@ const KINDS: [Kind; 6] = [
             redis.call('LPUSH', 'asynq:{uploads}:pending', id)
         end",
         made: None,
-        filters: [BY_TASK, BY_ARGUMENT],
     },
     Kind {
         word: "saq",
@@ -112,7 +107,6 @@ const KINDS: [Kind; 6] = [
             redis.call('RPUSH', 'saq:uploads:queued', key)
         end",
         made: None,
-        filters: [BY_TASK, BY_ARGUMENT],
     },
     Kind {
         word: "dramatiq",
@@ -127,7 +121,6 @@ const KINDS: [Kind; 6] = [
             redis.call('RPUSH', 'dramatiq:uploads', id)
         end",
         made: None,
-        filters: [BY_TASK, BY_ARGUMENT],
     },
 ];
 
@@ -142,7 +135,7 @@ pub(crate) fn measure(bed: &mut Bed) -> Result<Vec<Table>, String> {
         Table::new(format!("Counting {} jobs that have keys of their own", grouped(jobs)), &headings);
     for kind in &KINDS {
         fill(bed, kind, jobs)?;
-        for filter in kind.filters {
+        for filter in FILTERS {
             let each = counted(bed, kind, filter, jobs.div_ceil(100))?;
             row(&mut table, kind.name, &filter.join(" "), &each);
             let what = format!("PREVIEW of {} by {}, us of the main thread a job", kind.name, filter[0]);
