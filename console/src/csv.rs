@@ -46,7 +46,8 @@ pub(crate) fn csv(entries: &[Entry]) -> String {
 /// A field, in quotation marks where it has to be. A text that looks like a formula gets an apostrophe before it.
 fn field(text: &str) -> String {
     let text = if text.trim_start().starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\r', '\n', '\'', ' ']) {
+    // In some countries a semicolon separates fields.
+    if text.contains(['"', ',', ';', '\r', '\n', '\'', ' ']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text
@@ -63,6 +64,7 @@ mod tests {
         assert_eq!(field(""), "");
         assert_eq!(field("a,b"), "\"a,b\"");
         assert_eq!(field("say \"no\""), "\"say \"\"no\"\"\"");
+        assert_eq!(field("a;=cmd|x"), "\"a;=cmd|x\"");
         for formula in ["=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(A1)", "  =1", "\u{ff1d}1"] {
             assert_eq!(field(formula), format!("\"'{formula}\""));
         }
