@@ -53,10 +53,8 @@ fn people(entries: &[Entry]) -> String {
         let text = |name: &str| {
             Cell::new(if entry.get(name).is_empty() { "-".to_owned() } else { escape(entry.get(name)) })
         };
-        let number = |name: &str| {
-            let number = str::from_utf8(entry.get(name)).ok().and_then(|text| text.parse().ok());
-            number.map_or_else(|| text(name), |number| Cell::new(grouped(number)))
-        };
+        let number =
+            |name: &str| entry.number(name).map_or_else(|| text(name), |number| Cell::new(grouped(number)));
         grid.add([
             Cell::new(time(i64::try_from(entry.id.0).unwrap_or(i64::MAX))),
             text("event"),
