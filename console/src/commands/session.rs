@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::cli::Job;
 use crate::client::{Client, JobRef};
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
+use crate::job_id::is_short;
 use crate::reply::Status;
 use crate::terminal;
 
@@ -21,6 +22,16 @@ impl Session {
     /// Prints a reply, as JSON for scripts or as text for people.
     pub(super) fn show(&self, json: &Value, people: impl FnOnce() -> String) {
         if self.json { terminal::print_json(json) } else { terminal::print(&people()) }
+    }
+
+    /// Returns the job with its whole id and its queue, asking for what is missing. The first request asks all nodes of a
+    /// cluster; after that the queue leads to the node. Another job may soon have an id with the same first digits.
+    pub(super) fn located(&mut self, job: JobRef) -> Result<JobRef, Failure> {
+        if job.queue.is_some() && !is_short(&job.id) {
+            return Ok(job);
+        }
+        let status = self.client.status(&job, None)?;
+        Ok(JobRef { id: status.job_id, queue: Some(status.common.queue) })
     }
 
     /// Prints a message in addition to the reply, never to standard output.

@@ -8,7 +8,6 @@ use super::session::{Session, bytes, exit_of, job_ref, whole};
 use crate::cli;
 use crate::client::{JobRef, UndoRequest};
 use crate::failure::{Exit, Failure};
-use crate::job_id::is_short;
 use crate::progress::{self, End};
 use crate::prompt;
 use crate::reply::Status;
@@ -16,13 +15,7 @@ use crate::terminal;
 use crate::text::{counted, escape, grouped};
 
 pub(crate) fn run(session: &mut Session, args: &cli::Undo) -> Result<Exit, Failure> {
-    let mut job = job_ref(&args.job);
-    if job.queue.is_none() || is_short(&job.id) {
-        // The first request asks all nodes of a cluster; after that the queue leads to the node. Another job may soon have an
-        // id with the same first digits.
-        let status = session.client.status(&job, None)?;
-        job = JobRef { id: status.job_id, queue: Some(status.common.queue) };
-    }
+    let job = session.located(job_ref(&args.job))?;
     let mut request = UndoRequest {
         job,
         confirm: None,
