@@ -19,6 +19,9 @@ use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershe
 use crate::cli::{Cli, Redis};
 use crate::client::{Client, PreviewRequest};
 use crate::connection::{Address, Server};
+use crate::filter_syntax::FIELDS;
+use crate::kind::MessageKind;
+use crate::messages::{self, QueueOf};
 
 /// The variable in which a shell names itself when it asks for completions.
 const VARIABLE: &str = "COMPLETE";
@@ -32,31 +35,6 @@ const NAMES: usize = 500;
 const ALL: [&str; 4] = ["WHERE", "bytes", ">=", "0"];
 /// Commands about jobs that have not ended.
 const LIVE: [&str; 5] = ["cancel", "pause", "resume", "throttle", "watch"];
-/// Fields of messages, without those whose names belong to single queues.
-const FIELDS: [&str; 21] = [
-    "task",
-    "id",
-    "enqueued",
-    "root_id",
-    "parent_id",
-    "group",
-    "retries",
-    "eta",
-    "expires",
-    "origin",
-    "lang",
-    "priority",
-    "routing_key",
-    "exchange",
-    "redelivered",
-    "content_type",
-    "bytes",
-    "args",
-    "kwargs",
-    "age",
-    "arrived",
-];
-
 /// Answers a shell, and ends the program, if a shell asks.
 pub(crate) fn answer() {
     let shells: [&dyn EnvCompleter; 5] = [&Colons, &Elvish, &Fish, &Powershell, &Zsh];
@@ -184,12 +162,16 @@ fn tasks(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// Fields of messages: those of every message, and those that the messages in the queue of the line have.
 fn fields(typed: &OsStr) -> Vec<CompletionCandidate> {
     let Some(typed) = typed.to_str() else { return Vec::new() };
-    let mut known = offered(typed, |client, line| client.field_names(&line.queue()?).ok());
-    let fixed = FIELDS.iter().filter(|field| field.starts_with(typed));
+    let mut known = offered(typed, |client, line| {
+        let of = QueueOf { queue: line.queue()?, kind: line.kind(), ..QueueOf::default() };
+        let seen = messages::fields(client, &of, &[]).ok()?;
+        Some(seen.maps("fields").iter().filter_map(|field| field.bytes("name")).collect())
+    });
+    let fixed = FIELDS.into_iter().chain(["args", "kwargs"]).filter(|field| field.starts_with(typed));
     let has = |known: &[CompletionCandidate], name: &str| known.iter().any(|one| one.get_value() == name);
     for field in fixed {
         if !has(&known, field) {
-            known.push(CompletionCandidate::new(*field));
+            known.push(CompletionCandidate::new(field));
         }
     }
     known
@@ -248,15 +230,18 @@ impl Line {
         Some(queue.as_encoded_bytes().to_vec()).filter(|queue| !queue.is_empty())
     }
 
+    fn kind(&self) -> Option<MessageKind> {
+        self.matches.try_get_one("kind").ok().flatten().copied()
+    }
+
     /// A preview of the queue that counts nothing.
     fn preview(&self) -> Option<PreviewRequest> {
-        let kind = self.matches.try_get_one("kind").ok().flatten().copied();
         Some(PreviewRequest {
             queue: self.queue()?,
             filter: ALL.map(|word| word.as_bytes().to_vec()).to_vec(),
             sample: Some(SAMPLE),
             no_count: true,
-            kind,
+            kind: self.kind(),
             ..PreviewRequest::default()
         })
     }

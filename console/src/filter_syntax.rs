@@ -3,6 +3,29 @@
 //! The grammar is that of the server (docs/filter.md), so the canonical text of a filter can be pasted without its WHERE.
 //! The words of a condition are counted here as well, because the server would read an extra word as an option.
 
+/// Fields of messages, without those whose names belong to single queues: for suggestions.
+pub(crate) const FIELDS: [&str; 19] = [
+    "task",
+    "id",
+    "retries",
+    "eta",
+    "expires",
+    "enqueued",
+    "age",
+    "arrived",
+    "priority",
+    "redelivered",
+    "group",
+    "root_id",
+    "parent_id",
+    "origin",
+    "lang",
+    "content_type",
+    "routing_key",
+    "exchange",
+    "bytes",
+];
+
 /// The words of one condition, or of several that are joined by OR.
 pub(crate) fn condition(text: &str) -> Result<Vec<Vec<u8>>, String> {
     let mut all = vec![b"WHERE".to_vec()];

@@ -2,37 +2,14 @@
 
 use maud::{Markup, html};
 
-use crate::filter_syntax::word;
+use crate::filter_syntax::{FIELDS, word};
 use crate::kind::MessageKind;
 use crate::serve::params::{Target, encode, is_name};
 use crate::serve::rows::{OPERATORS, Row};
 use crate::text::escape;
 
-/// Fields that every kind of message can have. The script adds those that it finds in the queue.
-const FIELDS: [&str; 22] = [
-    "task",
-    "id",
-    "kwargs.*",
-    "args.*",
-    "args.0",
-    "retries",
-    "eta",
-    "expires",
-    "enqueued",
-    "age",
-    "arrived",
-    "priority",
-    "redelivered",
-    "group",
-    "root_id",
-    "parent_id",
-    "origin",
-    "lang",
-    "content_type",
-    "routing_key",
-    "bytes",
-    "undecodable",
-];
+/// What else is suggested in a condition. The script adds the fields that it finds in the queue.
+const IN_CONDITIONS: [&str; 4] = ["kwargs.*", "args.*", "args.0", "undecodable"];
 
 /// The form; with it, the messages that it selects are counted and shown.
 pub(super) fn form(target: &Target) -> Markup {
@@ -162,7 +139,7 @@ pub(super) fn grouping(target: &Target, action: &str, by: &str) -> Markup {
 /// The lists of suggestions for fields and values.
 pub(super) fn suggestions() -> Markup {
     html! {
-        datalist #fields { @for field in FIELDS { option value=(field) {} } }
+        datalist #fields { @for field in FIELDS.into_iter().chain(IN_CONDITIONS) { option value=(field) {} } }
         datalist #values {}
     }
 }
