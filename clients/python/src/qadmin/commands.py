@@ -353,7 +353,7 @@ def jobs(
     """Lists live and remembered jobs, the newest first, without samples and groups. In a cluster: of all primaries.
 
     queue: only jobs of this queue. count: most jobs, 1 to 100; the server's default is 20.
-    kind: only jobs of this kind: `"preview"`, `"clear"`, `"stats"` or `"undo"`.
+    kind: only jobs of this kind: `"preview"`, `"clear"`, `"stats"`, `"undo"` or `"show"`.
     status: only jobs with this status, such as `"completed"`, or `"live"` (not ended) or `"ended"`.
     user: only jobs that this Redis user started.
 
