@@ -161,7 +161,8 @@ test-django-newest: build ## the same with the newest Django that NEWEST_PYTHON 
 
 # $(1): Python, $(2): a name, $(3): what to install
 define test_django
-$(1) -m venv target/client/django-$(2)
+$(CARGO) build --package qadmin-console
+	$(1) -m venv target/client/django-$(2)
 	target/client/django-$(2)/bin/pip install --quiet --disable-pip-version-check $(3) pytest hypothesis
 	cd clients/python && PYTHONDONTWRITEBYTECODE=1 ../../target/client/django-$(2)/bin/python -m pytest tests/admin
 endef
