@@ -108,7 +108,8 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     list.remove_messages();
     let closed = list.close();
     let ascending: Vec<u64> = deletions.iter().map(|deletion| deletion.index).collect();
-    index::took_out(ctx.db(), key, &ascending);
+    let left = len - ascending.len() as u64;
+    index::took_out(ctx.db(), key, &ascending, left);
     notify(ctx, name, emptied);
     notify_messages(ctx, names.get(1), closed);
     if let Some((to, end, _)) = &to {
@@ -117,7 +118,7 @@ fn try_apply(state: &mut State, ctx: Ctx<'_>, args: &[&[u8]]) -> Applied {
     }
     let db = ctx.db();
     for job in state.registry.live_mut() {
-        job.follow_deletion(db, key, &ascending);
+        job.follow_deletion(db, key, &ascending, left);
     }
     state.forget_counts(db, key);
     Applied::Done(no_return)

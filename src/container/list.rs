@@ -92,6 +92,7 @@ impl<'c> Storage<'c> for List<'c> {
         to: Option<Target<'_>>,
     ) -> Result<Vec<u64>, Vec<u8>> {
         let [name, words @ ..] = names else { return Ok(Vec::new()) };
+        outcome.left = self.len() - outcome.removed();
         Ok(tell(ctx, self, (name, words), outcome, to))
     }
 
@@ -110,7 +111,7 @@ impl<'c> Storage<'c> for List<'c> {
         let ([name, ..], db) = (names, job.start().db) else { return };
         let indexes: Vec<u64> = outcome.deletions.iter().map(|deletion| deletion.index).collect();
         for other in state.registry.live_mut() {
-            other.follow_deletion(db, name.bytes(), &indexes);
+            other.follow_deletion(db, name.bytes(), &indexes, outcome.left);
         }
         state.forget_counts(db, name.bytes());
     }
@@ -179,7 +180,7 @@ fn tell(
     drop(no_return);
     let emptied = list.is_emptied();
     let taken: Vec<u64> = outcome.deletions.iter().map(|deletion| deletion.index).collect();
-    index::took_out(ctx.db(), name.bytes(), &taken);
+    index::took_out(ctx.db(), name.bytes(), &taken, outcome.left);
     let moved = if to.is_some() { moved::digests(list.taken()) } else { Vec::new() };
     let closed = list.close();
     notify(ctx, name, emptied);

@@ -341,10 +341,10 @@ pub(crate) fn summaries() -> Vec<Summary> {
     with(|indexes| indexes.all.iter_mut().filter_map(summary).collect()).unwrap_or_default()
 }
 
-/// The module took messages out of a list: their positions before that, ascending.
-pub(crate) fn took_out(db: i32, key: &[u8], indexes: &[u64]) {
+/// The module took messages out of a list, which then had `len`: their positions before that, ascending.
+pub(crate) fn took_out(db: i32, key: &[u8], indexes: &[u64], len: u64) {
     if ANY.load(Ordering::Relaxed) {
-        tell(db, key, |entry, now| entry.follow(Event::Deleted { indexes }, now));
+        tell(db, key, |entry, now| entry.follow(Event::Deleted { indexes, len }, now));
     }
 }
 

@@ -19,8 +19,11 @@
 //! 3. otherwise they are the borders at which reading continues. A silent pop and three pushes that are
 //!    reported leave the length right, and the border wrong.
 //!
+//! A deletion by the module reports positions, so its length has to be right at once.
+//!
 //! A silent change that keeps the length and both borders (a message replaced inside the list) is found by
-//! the next audit: see `audit.rs`.
+//! the next audit: see `audit.rs`. So is a silent change of any kind after which the list was edited inside before
+//! a check was made: the edit can look like a part of it.
 
 use super::audits::Audits;
 use super::columns::Side;
@@ -28,7 +31,7 @@ use super::fields::{FieldIndex, SMALL_BYTES};
 use super::pending::{Change, ForClock, Known, Pending, SEARCHED_AT_ONCE_MAX, Searched, Work};
 use super::reasons::{EDITED, READ_OTHERWISE, REMOVED, REPLACED, SEARCHED, TRIMMED, UNFOUND, UNTOLD};
 use super::repair::{Edit, Place};
-use super::{IndexState, ListClock, len_after};
+use super::{IndexState, ListClock};
 use crate::error::Error;
 use crate::kind::MessageKind;
 use crate::queue::End;
@@ -227,10 +230,7 @@ impl ListFields {
             return;
         }
         let Some(known) = self.len() else {
-            if let Some(len) = len_after(event) {
-                self.begin(len, self.reason);
-            }
-            return;
+            return self.begin(event.len_after(), self.reason);
         };
         let consumer_end = self.kind.spec().consumer_end;
         let side = |end: End| if end == consumer_end { Side::Consumer } else { Side::Producer };
@@ -252,7 +252,9 @@ impl ListFields {
                 self.change(Change::Popped(side(end), 1))
                     && self.change(Change::Pushed(side(pushed), 1, now_ms))
             }
-            (Event::Deleted { indexes }, None) if indexes.last().is_none_or(|last| *last < known) => {
+            (Event::Deleted { indexes, len }, None)
+                if indexes.last().is_none_or(|last| *last < known) && len + indexes.len() as u64 == known =>
+            {
                 let positions: Vec<u64> = match consumer_end {
                     End::Tail => indexes.to_vec(),
                     End::Head => indexes.iter().rev().map(|at| known - 1 - at).collect(),
@@ -266,12 +268,7 @@ impl ListFields {
             _ => false,
         };
         if !is_followed {
-            let left = known.saturating_sub(if let Event::Deleted { indexes } = event {
-                indexes.len() as u64
-            } else {
-                0
-            });
-            self.begin(len_after(event).unwrap_or(left), Some(UNTOLD));
+            self.begin(event.len_after(), Some(UNTOLD));
         }
     }
 
@@ -364,7 +361,7 @@ impl ListFields {
             }
             Searched::Unknown => self.give_up(event, now_ms, clock),
             Searched::Contradicted => {
-                let len = len_after(event).unwrap_or_default();
+                let len = event.len_after();
                 self.contradict(len, UNTOLD);
                 if let (Some(clock), Some(what)) = (clock, self.for_clock.take()) {
                     clock.learn(what, len, now_ms);

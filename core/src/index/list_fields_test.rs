@@ -114,7 +114,8 @@ struct World {
     /// There are messages that are equal to others.
     has_twins: bool,
     probes: usize,
-    /// A message was replaced silently, and no audit was made since.
+    /// A message was replaced silently, or the list was edited after a silent change before any check, and no audit was
+    /// made since.
     is_wrong_inside: bool,
     /// A silent change cannot be seen: messages were unread, or it was a push, which looks like a part of the next one.
     are_times_unsure: bool,
@@ -177,6 +178,9 @@ impl World {
     }
 
     fn edit(&mut self, event: Event<'_>) {
+        // A message that came silently can look like one that was pushed later, and the edit like the end of the other.
+        self.are_times_unsure |= self.was_silent;
+        self.is_wrong_inside |= self.was_silent;
         let mut left = self.probes;
         let goes_on = || {
             left = left.saturating_sub(1);
@@ -236,13 +240,14 @@ impl World {
                 self.follow(Event::Popped { end: from, len: self.list.len() });
             }
             Op::Delete(indexes) if before > 0 => {
+                self.is_wrong_inside |= self.was_silent;
                 let mut indexes: Vec<u64> = indexes.into_iter().map(|index| at(index) as u64).collect();
                 indexes.sort_unstable();
                 indexes.dedup();
                 for index in indexes.iter().rev() {
                     self.remove(usize::try_from(*index).expect("small"));
                 }
-                self.follow(Event::Deleted { indexes: &indexes });
+                self.follow(Event::Deleted { indexes: &indexes, len: self.list.len() });
             }
             Op::Remove(index, count) if before > 0 => {
                 self.lrem(at(index), count);
@@ -330,6 +335,8 @@ impl World {
     }
 
     fn read_pushed(&mut self, most: usize) {
+        // The clock has heard of the push, and of the length.
+        self.clock.observe(self.list.len(), self.now_ms);
         let mut left = most;
         self.fields.read_pushed(&mut self.list, |_| {
             left -= 1;
@@ -480,6 +487,21 @@ proptest! {
     }
 }
 
+/// The deletion reports a length that does not fit, and so the positions are not trusted.
+#[test]
+fn positions_of_a_list_that_a_silent_pop_moved_are_not_followed() {
+    let mut world = world(false, false);
+    world.apply(Op::Push(End::Head, 11));
+    assert_eq!(world.catch_up(usize::MAX), CaughtUp::All);
+    world.apply(Op::SilentPop(End::Head, 1));
+    world.remove(4);
+    world.follow(Event::Deleted { indexes: &[4], len: world.list.len() });
+    // The length is right again after it.
+    world.apply(Op::Pop(End::Head, 1));
+    check_answers(&mut world, vec![Op::Ask]);
+    assert_eq!(world.fields.repairs(), (0, 1));
+}
+
 /// A list of different messages that arrived at different times, of which all are read.
 fn read_world() -> World {
     let mut world = world(false, false);
@@ -554,7 +576,7 @@ fn an_edit_is_found_whatever_comes_and_goes_meanwhile() {
         between.iter().cloned().for_each(|op| world.apply(op));
         let deleted = [0, 7, 200].map(|at| at.min(world.list.0.len() - 1));
         deleted.iter().rev().for_each(|at| world.remove(*at));
-        world.follow(Event::Deleted { indexes: &deleted.map(|at| at as u64) });
+        world.follow(Event::Deleted { indexes: &deleted.map(|at| at as u64), len: world.list.len() });
         assert_eq!(world.fields.state(), IndexState::Repairing, "{between:?}");
         while world.catch_up(usize::MAX) == CaughtUp::More {}
         assert_eq!((world.fields.repairs(), bounds(&world)), ((1, 0), 0), "{between:?}");
@@ -659,7 +681,7 @@ fn an_audit_leaves_no_message_out_while_the_list_changes() {
         for at in [20, 10] {
             world.remove(at);
         }
-        world.follow(Event::Deleted { indexes: &[10, 20] });
+        world.follow(Event::Deleted { indexes: &[10, 20], len: world.list.len() });
         world.insert(50);
         world.edit(Event::Edited { len: world.list.len() });
         world.apply(Op::Push(End::Head, 3));

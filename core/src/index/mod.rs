@@ -197,12 +197,7 @@ impl ListClock {
     pub fn follow(&mut self, event: Event<'_>, now_ms: i64) {
         match self.state {
             IndexState::Suspended => return,
-            IndexState::Building => {
-                if let Some(len) = len_after(event) {
-                    self.begin(len, now_ms, self.reason);
-                }
-                return;
-            }
+            IndexState::Building => return self.begin(event.len_after(), now_ms, self.reason),
             IndexState::Ready | IndexState::Repairing => {}
         }
         let known = self.arrivals.len();
@@ -221,12 +216,10 @@ impl ListClock {
                 self.push(pushed, 1, now_ms);
                 self.rotating = None;
             }
-            (Event::Deleted { indexes }, None) => {
-                if self.arrivals.delete(indexes) {
-                    self.removed += indexes.len() as u64;
-                } else {
-                    self.begin(known.saturating_sub(indexes.len() as u64), now_ms, Some(UNTOLD));
-                }
+            (Event::Deleted { indexes, len }, None)
+                if len + indexes.len() as u64 == known && self.arrivals.delete(indexes) =>
+            {
+                self.removed += indexes.len() as u64;
             }
             (Event::Trimmed { len }, None) if len == known => {}
             (Event::Trimmed { len }, None) if len < known => {
@@ -235,10 +228,7 @@ impl ListClock {
             }
             (Event::Removed { len }, None) if len < known => self.lose(known - len, REMOVED),
             (Event::Set { len } | Event::Edited { len }, _) => self.begin(len, now_ms, Some(EDITED)),
-            (event, _) => {
-                let len = len_after(event).unwrap_or(known);
-                self.begin(len, now_ms, Some(UNTOLD));
-            }
+            (event, _) => self.begin(event.len_after(), now_ms, Some(UNTOLD)),
         }
     }
 
@@ -250,7 +240,7 @@ impl ListClock {
     /// Follows an edit whose place was found. It is followed without its place where something does not fit.
     pub(super) fn edited(&mut self, event: Event<'_>, place: &Place, now_ms: i64) {
         let known = self.arrivals.len();
-        let len = len_after(event).unwrap_or(known);
+        let len = event.len_after();
         if self.state != IndexState::Ready || self.rotating.is_some() || known == len {
             return self.follow(event, now_ms);
         }
@@ -320,19 +310,5 @@ impl ListClock {
     fn forget(&mut self, state: IndexState, reason: &'static str) {
         self.arrivals = Arrivals::new(0, self.since_ms);
         (self.rotating, self.state, self.reason) = (None, state, Some(reason));
-    }
-}
-
-/// The length that an event reports; `None` where it reports none.
-fn len_after(event: Event<'_>) -> Option<u64> {
-    match event {
-        Event::Pushed { len, .. }
-        | Event::Popped { len, .. }
-        | Event::Removed { len }
-        | Event::Set { len }
-        | Event::Trimmed { len }
-        | Event::Edited { len } => Some(len),
-        Event::Gone => Some(0),
-        Event::Deleted { .. } => None,
     }
 }

@@ -175,7 +175,7 @@ impl Model {
                     self.list.remove(*at);
                 }
                 let indexes: Vec<u64> = chosen.iter().map(|at| *at as u64).collect();
-                self.index.follow(Event::Deleted { indexes: &indexes }, now);
+                self.index.follow(Event::Deleted { indexes: &indexes, len: self.len() }, now);
             }
             Op::Remove(which) => {
                 let (chosen, before) = (self.chosen(which), self.known());
@@ -328,7 +328,7 @@ fn positions_that_do_not_exist_are_a_reason_to_begin_anew() {
         let mut index = ListClock::new(End::Tail, 0);
         index.observe(0, 0);
         index.follow(Event::Pushed { end: End::Head, len: 3 }, 50);
-        index.follow(Event::Deleted { indexes }, 90);
+        index.follow(Event::Deleted { indexes, len: 3 - indexes.len() as u64 }, 90);
         let arrivals = index.arrivals().expect("it follows");
         assert_eq!(arrivals.len(), arrivals.bounds());
     }

@@ -144,7 +144,7 @@ impl Test {
             Between::Push(_) => Event::Pushed { end: End::Head, len },
             Between::Requeue(_) => Event::Pushed { end: End::Tail, len },
             Between::Pop => Event::Popped { end: End::Tail, len },
-            Between::Remove(_) => Event::Deleted { indexes: &gone },
+            Between::Remove(_) => Event::Deleted { indexes: &gone, len },
         };
         self.job.follow(0, b"q", event);
         self.fields.follow(event, 0);

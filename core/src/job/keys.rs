@@ -88,10 +88,10 @@ impl Job {
     }
 
     /// Follows messages that another job cleared from a list: if this job has counted some of them, its count is
-    /// stale.
-    pub fn follow_deletion(&mut self, db: i32, key: &[u8], indexes: &[u64]) {
+    /// stale. `len` is the number of messages that are left.
+    pub fn follow_deletion(&mut self, db: i32, key: &[u8], indexes: &[u64], len: u64) {
         let drifted = self.scan.counters().drifted;
-        if self.follow(db, key, Event::Deleted { indexes }) {
+        if self.follow(db, key, Event::Deleted { indexes, len }) {
             let before_it = self.scan.counters().drifted.saturating_sub(drifted);
             // Not all of them were still to be examined: the job may have counted some.
             self.stale |= before_it < indexes.len() as u64;

@@ -19,10 +19,13 @@ pub enum Event<'a> {
         /// Length after the pop.
         len: u64,
     },
-    /// Another job cleared messages at these list indexes (0 = head, ascending, as before the deletion).
+    /// Another job cleared messages at these list indexes (0 = head, ascending, as before the deletion); the queue
+    /// then had `len` messages.
     Deleted {
         /// Indexes before the deletion.
         indexes: &'a [u64],
+        /// Length after the deletion.
+        len: u64,
     },
     /// Messages were removed anywhere (LREM); the list then had `len` messages.
     Removed {
@@ -50,15 +53,30 @@ pub enum Event<'a> {
 }
 
 impl<'a> Event<'a> {
+    /// Messages of the queue after the change.
+    #[must_use]
+    pub fn len_after(&self) -> u64 {
+        match *self {
+            Self::Pushed { len, .. }
+            | Self::Popped { len, .. }
+            | Self::Deleted { len, .. }
+            | Self::Removed { len }
+            | Self::Set { len }
+            | Self::Trimmed { len }
+            | Self::Edited { len } => len,
+            Self::Gone => 0,
+        }
+    }
+
     /// Returns the same event seen from the other end of a list of `len` messages; the indexes of a deletion are
     /// written to `indexes`.
     pub(super) fn mirrored(self, len: u64, indexes: &'a mut Vec<u64>) -> Event<'a> {
         match self {
             Self::Pushed { end, len } => Event::Pushed { end: end.other(), len },
             Self::Popped { end, len } => Event::Popped { end: end.other(), len },
-            Self::Deleted { indexes: seen } if seen.last().is_none_or(|last| *last < len) => {
+            Self::Deleted { indexes: seen, len: left } if seen.last().is_none_or(|last| *last < len) => {
                 indexes.extend(seen.iter().rev().map(|index| len - 1 - index));
-                Event::Deleted { indexes }
+                Event::Deleted { indexes, len: left }
             }
             // What is inconsistent stays inconsistent when it is mirrored.
             other => other,

@@ -116,7 +116,7 @@ impl Marks {
 
     /// Another list has its name now. None of its messages is examined: only its length is known.
     pub(super) fn stand_outside(&mut self, event: Event<'_>) {
-        let len = self.len_after(event);
+        let len = event.len_after();
         *self = Self { end: 0, len, ..Self::new(0) };
     }
 
@@ -204,8 +204,10 @@ impl Marks {
                 }
                 _ => return Err(self.lose_place(event)),
             },
-            Event::Deleted { indexes }
-                if indexes.last().is_none_or(|last| *last < self.len) && self.missing.removed == 0 =>
+            Event::Deleted { indexes, len }
+                if indexes.last().is_none_or(|last| *last < self.len)
+                    && len + indexes.len() as u64 == self.len
+                    && self.missing.removed == 0 =>
             {
                 tally.drifted = self.delete(indexes, shifts);
             }
@@ -261,21 +263,7 @@ impl Marks {
         {
             self.push(pushed, 1, &mut Vec::new());
         }
-        self.len_after(event)
-    }
-
-    /// Returns the length that an event reports.
-    pub(super) fn len_after(&self, event: Event<'_>) -> u64 {
-        match event {
-            Event::Pushed { len, .. }
-            | Event::Popped { len, .. }
-            | Event::Trimmed { len }
-            | Event::Removed { len }
-            | Event::Set { len }
-            | Event::Edited { len } => len,
-            Event::Deleted { indexes } => self.len.saturating_sub(indexes.len() as u64),
-            Event::Gone => 0,
-        }
+        event.len_after()
     }
 
     /// The first half of a rotation was notified, and the second is the next event.

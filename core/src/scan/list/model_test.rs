@@ -769,7 +769,8 @@ impl World {
             }
             self.lists[here] = queue.list;
             let on = std::mem::replace(&mut self.on, here);
-            self.tell(Event::Deleted { indexes: &deletions });
+            let len = self.lists[here].len() as u64;
+            self.tell(Event::Deleted { indexes: &deletions, len });
             self.on = on;
             own.turn(&self.lists);
             own.pass_lost += queue.out.iter().filter(|msg| own.pass_found.contains(&msg.id)).count();

@@ -31,6 +31,8 @@ pub struct Deletion {
 pub struct ListOutcome {
     /// The removed messages, indexes ascending.
     pub deletions: Vec<Deletion>,
+    /// Messages that are left in the list, where some were removed.
+    pub left: u64,
     /// What is added to the counters of the job.
     pub counts: SliceCounts,
     /// Bytes examined.
