@@ -3,10 +3,12 @@
 mod audit;
 mod live;
 mod server;
+mod top;
 
 pub(crate) use audit::{Audit, since};
 pub(crate) use live::{Cancel, LiveJob, Throttle};
 pub(crate) use server::Redis;
+pub(crate) use top::Top;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     Throttle(Throttle),
     /// List the queues of the database, the deepest first.
     Queues(Queues),
+    /// Watch the queues live: depths, rates, who fills them, and the jobs that run.
+    Top(Top),
     /// Follow lists, so that it is known since when their messages wait: create, drop and show indexes.
     Index {
         #[command(subcommand)]

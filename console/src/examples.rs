@@ -10,7 +10,7 @@ use crate::cli::Cli;
 pub(crate) type Example = (&'static str, &'static str);
 
 /// The examples by the name of their command; those of the whole program have its name.
-const EXAMPLES: [(&str, &[Example]); 16] = [
+const EXAMPLES: [(&str, &[Example]); 17] = [
     (
         "qadmin",
         &[
@@ -103,6 +103,13 @@ const EXAMPLES: [(&str, &[Example]); 16] = [
     ("resume", &[("Continue a clear that a restart interrupted:", "qadmin resume 6f1c2b8e")]),
     ("throttle", &[("Slow a job down to 500 messages per second:", "qadmin throttle 6f1c2b8e --rate 500")]),
     ("queues", &[("See the deepest queues first:", "qadmin queues"), ("", "qadmin queues --glob 'cel*'")]),
+    (
+        "top",
+        &[
+            ("Watch the queues, and see which tasks fill one of them:", "qadmin top"),
+            ("See whose messages come in:", "qadmin top --glob 'cel*' --by kwargs.ownerid"),
+        ],
+    ),
     (
         "index",
         &[

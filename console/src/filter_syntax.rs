@@ -95,6 +95,12 @@ pub(crate) fn word(value: &[u8]) -> String {
     text + "\""
 }
 
+/// Whether the text is a plain task name, so that TASK, which compares byte for byte, finds the same messages as `=`.
+pub(crate) fn is_name(text: &[u8]) -> bool {
+    let first = text.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+    first && text.contains(&b'.') && text.iter().all(|b| b.is_ascii_alphanumeric() || b"._".contains(b))
+}
+
 /// Splits as redis-cli does: words between spaces, "..." with escapes, '...' without.
 pub(crate) fn split(text: &str) -> Result<Vec<Vec<u8>>, String> {
     let mut words = Vec::new();

@@ -17,6 +17,7 @@ mod examples;
 mod failure;
 mod filter_syntax;
 mod grid;
+mod group;
 mod index;
 mod interrupt;
 mod job_id;

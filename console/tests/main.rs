@@ -24,4 +24,5 @@ mod serve;
 mod support;
 mod terminal;
 mod tls;
+mod top;
 mod widths;

@@ -17,6 +17,7 @@ mod session;
 mod show;
 mod stats;
 mod status;
+mod top;
 mod undo;
 mod watch;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Completions { shell } => man::completions(*shell),
         Command::Serve(args) => crate::serve::run(&cli.redis, args),
         Command::Man { folder } => man::man(folder.as_deref()),
+        Command::Top(args) => top::run(&cli.redis, args, cli.output.json),
         Command::Audit(args) => {
             let mut server = Server::new(&Address::of(&cli.redis)?)?;
             audit::run(&mut server, args, cli.output.json)
@@ -70,6 +72,7 @@ fn with_server(mut session: Session, command: &Command) -> Result<Exit, Failure>
         Command::Audit(_)
         | Command::Doctor(_)
         | Command::Serve(_)
+        | Command::Top(_)
         | Command::Completions { .. }
         | Command::Man { .. } => Ok(Exit::Done),
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::text::escape;
+
 /// Default port of a server.
 pub(super) const PORT: u16 = 6379;
 /// Default port of a Sentinel.
@@ -82,6 +84,18 @@ pub(crate) struct Address {
 }
 
 impl Address {
+    /// The server for people, without user and password.
+    pub(crate) fn shown(&self) -> String {
+        match &self.place {
+            Place::Tcp((host, port)) => escape(format!("{host}:{port}").as_bytes()),
+            Place::Unix(path) => escape(path.as_os_str().as_encoded_bytes()),
+            Place::Sentinels { service, .. } => {
+                let service = service.as_deref().unwrap_or_default();
+                format!("the primary of {}", escape(service.as_bytes()))
+            }
+        }
+    }
+
     /// A place without a login.
     pub(super) fn at(place: Place) -> Self {
         Self { place, login: Login::default(), db: 0, tls: None, source: Source::Default }

@@ -243,7 +243,7 @@ impl Target {
     pub(crate) fn rows(&self) -> (Vec<Row>, Vec<String>) {
         let mut texts: Vec<Vec<u8>> = Vec::new();
         for (field, keyword, value, is_same) in [
-            ("task", KEYWORDS[0], &self.task, is_name(&self.task)),
+            ("task", KEYWORDS[0], &self.task, filter_syntax::is_name(&self.task)),
             ("kwargs.repoid", KEYWORDS[1], &self.repoid, is_integer(&self.repoid)),
             ("kwargs.commitid", KEYWORDS[2], &self.commitid, is_digest(&self.commitid)),
         ] {
@@ -292,12 +292,6 @@ impl Target {
         let (queue, kind, priority) = (self.queue.clone(), self.kind.clone(), self.priority.clone());
         Self { queue, kind, priority, ..Self::default() }.query()
     }
-}
-
-/// Whether the text is a plain task name, so that TASK, which compares byte for byte, finds the same messages as `=`.
-pub(crate) fn is_name(text: &[u8]) -> bool {
-    let first = text.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
-    first && text.contains(&b'.') && text.iter().all(|b| b.is_ascii_alphanumeric() || b"._".contains(b))
 }
 
 fn is_integer(text: &[u8]) -> bool {

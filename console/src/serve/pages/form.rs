@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::filter_syntax::{FIELDS, word};
+use crate::filter_syntax::FIELDS;
+use crate::group::{Selection, selection};
 use crate::kind::MessageKind;
-use crate::serve::params::{Target, encode, is_name};
+use crate::serve::params::{Target, encode};
 use crate::serve::rows::{OPERATORS, Row};
 use crate::text::escape;
 
@@ -144,26 +145,12 @@ pub(super) fn suggestions() -> Markup {
     }
 }
 
-/// The URL of a preview of one group: the values that its messages have in some fields. A shown value, as the operand of `=`,
-/// matches the messages that the group counts.
+/// The URL of a preview of one group: the values that its messages have in some fields.
 pub(super) fn group_url(about: &str, group: &[(&str, Option<Vec<u8>>)]) -> String {
     group.iter().fold(format!("/preview?{about}"), |url, (field, value)| {
-        let name = word(long_name(field).as_bytes());
-        let condition = match value {
-            Some(value) if *field == "task" && is_name(value) => {
-                return format!("{url}&task={}", encode(value));
-            }
-            Some(value) => format!("{name} = {}", word(value)),
-            None => format!("{name} MISSING"),
-        };
-        format!("{url}&where={}", encode(condition.as_bytes()))
+        match selection(field, value.as_deref()) {
+            Selection::Task(name) => format!("{url}&task={}", encode(name)),
+            Selection::Condition(text) => format!("{url}&where={}", encode(text.as_bytes())),
+        }
     })
-}
-
-/// The field that a short name of samples and groups stands for.
-fn long_name(field: &str) -> String {
-    match field {
-        "repoid" | "commitid" | "ownerid" | "pullid" => format!("kwargs.{field}"),
-        other => other.to_owned(),
-    }
 }
