@@ -45,7 +45,7 @@ pub(super) fn run(redis: &cli::Redis, args: &cli::Top, json: bool) -> Result<Exi
     }
     let address = Address::of(redis)?;
     let mut worker = Worker::new(Client::new(Server::new(&address)?), args);
-    let mut state = State::new(&args.by);
+    let mut state = State::new(&args.by, args.kind);
     // What is wrong with the server is said before the screen is taken.
     let look = worker.look()?;
     state.learn(News::Look(Ok(look)), Instant::now());

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::worker::{Ask, Look, News};
 use crate::group::{Selection, selection};
+use crate::kind::MessageKind;
 use crate::reply::{Map, Stats, Status};
 
 /// The groups of a queue of at most this number of messages are counted when it is selected for the first time.
@@ -92,6 +93,8 @@ pub(super) struct Groups {
 /// Everything that the screen shows.
 pub(super) struct State {
     pub(super) by: Vec<String>,
+    /// What the messages are read as, if that was given.
+    kind: Option<MessageKind>,
     pub(super) rows: Vec<Map>,
     pub(super) complete: bool,
     pub(super) unacked: Option<u64>,
@@ -112,9 +115,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(by: &[String]) -> Self {
+    pub(super) fn new(by: &[String], kind: Option<MessageKind>) -> Self {
         Self {
             by: by.to_vec(),
+            kind,
             rows: Vec::new(),
             complete: true,
             unacked: None,
@@ -308,6 +312,9 @@ impl State {
                 Selection::Condition(text) => arguments.extend(option("--where", text.as_bytes())),
             }
         }
+        if let Some(kind) = self.kind {
+            arguments.extend(option("--as", kind.word().as_bytes()));
+        }
         if !row.maps("priorities").is_empty() {
             arguments.extend(option("--priority", b"all"));
         }
@@ -359,7 +366,7 @@ mod tests {
 
     fn state(queues: &[Value]) -> (State, Instant) {
         let now = Instant::now();
-        let mut state = State::new(&["task".to_owned()]);
+        let mut state = State::new(&["task".to_owned()], Some(MessageKind::Sidekiq));
         state.learn(look(queues), now);
         (state, now)
     }
@@ -456,11 +463,17 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(" ")
         };
-        assert_eq!(words(&state, Verb::Preview), "preview --task app.a --priority all -- -q");
+        assert_eq!(words(&state, Verb::Preview), "preview --task app.a --as sidekiq --priority all -- -q");
         state.act(Action::Down, 10);
         state.act(Action::Down, 10);
-        assert_eq!(words(&state, Verb::Park), "clear --all --park --where task MISSING --priority all -- -q");
-        assert_eq!(words(&state, Verb::Clear), "clear --all --where task MISSING --priority all -- -q");
+        assert_eq!(
+            words(&state, Verb::Park),
+            "clear --all --park --where task MISSING --as sidekiq --priority all -- -q"
+        );
+        assert_eq!(
+            words(&state, Verb::Clear),
+            "clear --all --where task MISSING --as sidekiq --priority all -- -q"
+        );
         let words = option("--where", b"-x = 1");
         assert_eq!(words, [b"--where=-x = 1".to_vec()]);
         // A smaller number of groups leaves the selection inside.
