@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use qadmin_harness::{Server, fill_examples};
 use redis::Commands as _;
+use rexpect::process::Signal;
 use rexpect::session::PtySession;
 
 use crate::support::{QUEUE, at, filled, qadmin, rest, terminal_of};
@@ -174,6 +175,59 @@ fn a_deep_queue_is_counted_by_a_key_and_then_by_its_index() {
     server.conn().lpush::<_, _, ()>(QUEUE, r#"{"headers": {"task": "app.new"}, "body": ""}"#).expect("LPUSH");
     screen.shows("app.new");
     screen.end("q");
+}
+
+#[test]
+fn the_selection_stays_with_its_group_and_early_keys_do_nothing() {
+    let server = Server::start();
+    let mut conn = server.conn();
+    let message = |task: &str| format!(r#"{{"headers": {{"task": "{task}"}}, "body": ""}}"#);
+    redis::cmd("QADMIN.INDEX")
+        .arg(&["CREATE", QUEUE, "FIELDS", "1", "task"])
+        .exec(&mut conn)
+        .expect("an index");
+    conn.rpush::<_, _, ()>(QUEUE, vec![message("app.a"); 2]).expect("RPUSH");
+    conn.rpush::<_, _, ()>(QUEUE, message("app.b")).expect("RPUSH");
+    let mut screen = Screen::open(&server, 100, &[]);
+    screen.select("app.a");
+    conn.rpush::<_, _, ()>(QUEUE, vec![message("app.b"); 5]).expect("RPUSH");
+    screen.until("the larger group above", |screen| {
+        let text = screen.text();
+        text.find("app.b").zip(text.find("app.a ")).is_some_and(|(b, a)| b < a)
+    });
+    assert!(screen.selected().contains("app.a"), "{}", screen.text());
+    conn.ltrim::<_, ()>(QUEUE, 2, -1).expect("LTRIM");
+    screen.until("no group", |screen| !screen.text().contains("app.a"));
+    screen.press("m");
+    screen.shows("Select a group first");
+    // The second key was meant for the screen, which it has left by then.
+    screen.press("j");
+    screen.until("the group", |screen| screen.selected().contains("app.b"));
+    screen.press("pd");
+    screen.shows("Press Enter");
+    screen.press("\r");
+    screen.until("the queues", |screen| screen.selected().contains("app.b"));
+    screen.press("?");
+    screen.shows("it asks first, and can be undone");
+    screen.press("d");
+    screen.until("no help", |screen| !screen.text().contains("it asks first, and can be undone"));
+    assert!(screen.parser.screen().alternate_screen(), "{}", screen.text());
+    screen.end("q");
+}
+
+#[test]
+fn a_signal_ends_it_and_the_terminal_is_as_it_was() {
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let mut screen = Screen::open(&server, 100, &[]);
+        screen.shows(TASK);
+        screen.session.process_mut().signal(signal).expect("a signal");
+        let (text, code) = rest(screen.session);
+        assert_eq!(code, 0, "{signal}: {text}");
+        screen.parser.process(text.as_bytes());
+        assert!(!screen.parser.screen().alternate_screen(), "{signal}: {text:?}");
+    }
 }
 
 #[test]

@@ -216,10 +216,12 @@ impl ListClock {
                 self.push(pushed, 1, now_ms);
                 self.rotating = None;
             }
-            (Event::Deleted { indexes, len }, None)
-                if len + indexes.len() as u64 == known && self.arrivals.delete(indexes) =>
-            {
-                self.removed += indexes.len() as u64;
+            (Event::Deleted { indexes, len }, None) => {
+                if len + indexes.len() as u64 == known && self.arrivals.delete(indexes) {
+                    self.removed += indexes.len() as u64;
+                } else {
+                    self.begin(len, now_ms, Some(UNTOLD));
+                }
             }
             (Event::Trimmed { len }, None) if len == known => {}
             (Event::Trimmed { len }, None) if len < known => {

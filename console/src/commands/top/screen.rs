@@ -10,6 +10,7 @@ use ratatui::widgets::{Block, Borders, Clear, Paragraph, Row, Table, TableState}
 
 use super::state::{Focus, Groups, SMALL, State, name};
 use crate::ages::Ages;
+use crate::kind::MessageKind;
 use crate::reply::{Map, Status};
 use crate::terminal;
 use crate::text::{self, counted, duration, escape, grouped};
@@ -39,7 +40,7 @@ const KEYS: [(&str, &str); 12] = [
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, address: &str, now: Instant) {
     let area = frame.area();
     let queues = u16::try_from(state.rows.len()).unwrap_or(u16::MAX);
-    let jobs = u16::try_from(state.jobs.len()).unwrap_or(0);
+    let jobs = state.jobs.as_deref().map_or(0, |jobs| u16::try_from(jobs.len()).unwrap_or(0));
     let most = (area.height.saturating_sub(jobs) / 2).max(QUEUES_MIN);
     let [head, above, below, running, foot] = Layout::vertical([
         Constraint::Length(1),
@@ -53,7 +54,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, address: &str, now: Ins
     draw_queues(frame, state, above);
     draw_groups(frame, state, below, now);
     draw_jobs(frame, state, running);
-    frame.render_widget(footer(state), foot);
+    frame.render_widget(footer(state, now), foot);
     if state.helps {
         draw_help(frame, area);
     }
@@ -147,15 +148,43 @@ fn title(state: &State, queue: &[u8], groups: Option<&Groups>, now: Instant) -> 
     format!(" Who fills {}: by {by}{} ", escape(queue), age.unwrap_or_default())
 }
 
+/// Why what is shown may not be what somebody expects.
+fn hint(row: &Map, groups: Option<&Groups>) -> Option<String> {
+    let kind = row.word("looks_like").as_deref().and_then(MessageKind::parse);
+    if let Some(kind) = kind.filter(|kind| *kind != MessageKind::Ids) {
+        return Some(format!(
+            " The messages look like those of {}: qadmin top --as {} ",
+            kind.name(),
+            kind.word()
+        ));
+    }
+    let stats = groups?.stats.as_ref()?;
+    let mut parts = Vec::new();
+    if stats.other.sum("count") > 0 {
+        let others = stats
+            .other
+            .count("groups")
+            .map_or_else(|| "others".to_owned(), |n| format!("{} others", grouped(n)));
+        parts.push(format!("{others}: {}", counted(stats.other.sum("count"), "message")));
+    }
+    if stats.doubts.unreadable > 0 {
+        parts.push(format!("{} cannot be read", counted(stats.doubts.unreadable, "message")));
+    }
+    (!parts.is_empty()).then(|| format!(" {} ", parts.join("; ")))
+}
+
 fn draw_groups(frame: &mut Frame<'_>, state: &State, area: Rect, now: Instant) {
     let Some(row) = state.row() else { return };
     let groups = state.of_queue();
-    let block = Block::new().borders(Borders::TOP).title(title(state, &name(row), groups, now));
+    let mut block = Block::new().borders(Borders::TOP).title(title(state, &name(row), groups, now));
+    if let Some(hint) = hint(row, groups) {
+        block = block.title_bottom(hint).borders(Borders::TOP | Borders::BOTTOM);
+    }
     let counting = groups.and_then(|groups| groups.counting);
     if state.shown_groups().is_empty() {
         let words = match (counting, groups.and_then(|groups| groups.error.as_ref())) {
             (Some(percent), _) => format!("Counting: {percent} %"),
-            (None, Some(error)) => format!("The count failed: {}", escape(error.as_bytes())),
+            (None, Some(error)) => format!("The count failed: {}", in_one_line(error)),
             (None, None) if row.sum("depth") == 0 => "It is empty.".to_owned(),
             (None, None) if row.sum("depth") > SMALL => format!(
                 "Press g to count: the server reads {} in slices. An index with this field answers at once.",
@@ -166,12 +195,14 @@ fn draw_groups(frame: &mut Frame<'_>, state: &State, area: Rect, now: Instant) {
         let words = Paragraph::new(words).wrap(ratatui::widgets::Wrap { trim: true });
         return frame.render_widget(words.block(block), area);
     }
-    let block = match counting.filter(|percent| *percent > 0) {
-        Some(percent) => block.title(format!(" Counting again: {percent} % ")),
-        None => block,
-    };
+    let block =
+        match (counting.filter(|percent| *percent > 0), groups.and_then(|groups| groups.error.as_ref())) {
+            (Some(percent), _) => block.title(format!(" Counting again: {percent} % ")),
+            (None, Some(error)) => block.title(format!(" The last count failed: {} ", in_one_line(error))),
+            (None, None) => block,
+        };
     let table = group_table(state).block(block);
-    frame.render_stateful_widget(table, area, &mut TableState::new().with_selected(Some(state.group)));
+    frame.render_stateful_widget(table, area, &mut TableState::new().with_selected(state.selected_group()));
 }
 
 fn group_table(state: &State) -> Table<'static> {
@@ -206,7 +237,8 @@ fn group_table(state: &State) -> Table<'static> {
 
 fn draw_jobs(frame: &mut Frame<'_>, state: &State, area: Rect) {
     let block = Block::new().borders(Borders::TOP).title(" Jobs that run ");
-    let lines: Vec<Line<'_>> = state.jobs.iter().map(|job| Line::from(job_line(job))).collect();
+    let jobs = state.jobs.as_deref().unwrap_or_default();
+    let lines: Vec<Line<'_>> = jobs.iter().map(|job| Line::from(job_line(job))).collect();
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
@@ -231,15 +263,24 @@ fn job_line(job: &Status) -> String {
     )
 }
 
-fn footer(state: &State) -> Line<'static> {
-    if let Some(lost) = &state.lost {
-        let words = lost.lines().next().unwrap_or_default();
-        return Line::styled(format!("! Trying again: {words}"), coloured(Color::Red));
+/// What is wrong, what to do first, or the keys.
+fn footer(state: &State, now: Instant) -> Line<'static> {
+    let wrong = |words: String| Line::styled(format!("! {words}"), coloured(Color::Red));
+    match (&state.line, &state.lost, state.hangs(now)) {
+        (Some(line), ..) => Line::styled(format!("! {}", in_one_line(line)), coloured(Color::Yellow)),
+        (None, _, Some(time)) => {
+            wrong(format!("The server has not answered for {}", duration(time.as_secs() * 1_000)))
+        }
+        (None, Some(lost), None) => wrong(format!("Trying again: {}", in_one_line(lost))),
+        (None, None, None) => {
+            Line::raw("Tab groups  g count  p preview  m park  d delete  s sort  w watch  ? help  q end")
+        }
     }
-    match &state.line {
-        Some(line) => Line::styled(format!("! {line}"), coloured(Color::Yellow)),
-        None => Line::raw("Tab groups  g count  p preview  m park  d delete  s sort  w watch  ? help  q end"),
-    }
+}
+
+/// The lines of a message as one.
+fn in_one_line(words: &str) -> String {
+    words.lines().collect::<Vec<_>>().join(" ")
 }
 
 fn draw_help(frame: &mut Frame<'_>, area: Rect) {

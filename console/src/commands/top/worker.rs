@@ -11,6 +11,8 @@ use crate::reply::{Queues, Stats, Status};
 
 /// How many times as long as a walk over the keys took it pauses after it.
 const SHARE: u32 = 20;
+/// The longest pause after a question that was not answered.
+const AGAIN: Duration = Duration::from_secs(5);
 /// Live jobs that are shown at most.
 const JOBS: u32 = 5;
 /// Groups that are shown at most.
@@ -29,6 +31,8 @@ pub(super) enum Ask {
 
 /// What the server said.
 pub(super) enum News {
+    /// The server is asked something now.
+    Asks,
     Look(Result<Look, Failure>),
     /// The groups of a queue, or why there are none.
     Groups(Vec<u8>, Box<Result<Stats, Failure>>),
@@ -39,7 +43,8 @@ pub(super) enum News {
 /// The queues, and what runs on them.
 pub(super) struct Look {
     pub(super) queues: Queues,
-    pub(super) jobs: Vec<Status>,
+    /// The live jobs, or why they are not known.
+    pub(super) jobs: Result<Vec<Status>, String>,
 }
 
 /// A connection of its own, and what is asked.
@@ -71,11 +76,11 @@ impl Worker {
         }
     }
 
-    /// The queues and the live jobs. Without the permission for JOBS there are none.
+    /// The queues and the live jobs.
     pub(super) fn look(&mut self) -> Result<Look, Failure> {
         let queues = self.client.queues(self.glob.as_deref())?;
         let request = JobsRequest { count: JOBS, status: Some("live".to_owned()), ..JobsRequest::default() };
-        let jobs = self.client.jobs(&request).unwrap_or_default();
+        let jobs = self.client.jobs(&request).map_err(|failure| failure.words);
         Ok(Look { queues, jobs })
     }
 
@@ -98,10 +103,17 @@ impl Worker {
                 None => self.follow(news),
             }
             if Instant::now() >= due {
-                let look = self.look();
-                let took = look.as_ref().map_or(0, |look| look.queues.map.sum("elapsed_us"));
-                due = Instant::now() + self.every.max(Duration::from_micros(took).saturating_mul(SHARE));
                 // Whether anybody listens is seen with the next question.
+                let _ = news.send(News::Asks);
+                let look = self.look();
+                let pause = match &look {
+                    Ok(look) => {
+                        let took = Duration::from_micros(look.queues.map.sum("elapsed_us"));
+                        self.every.max(took.saturating_mul(SHARE))
+                    }
+                    Err(_) => self.every.min(AGAIN),
+                };
+                due = Instant::now() + pause;
                 let _ = news.send(News::Look(look));
             }
         }
@@ -119,6 +131,7 @@ impl Worker {
             priority: priorities.then(|| "all".to_owned()),
             ..StatsRequest::default()
         };
+        let _ = news.send(News::Asks);
         let mut stats = self.client.stats(&request);
         // BUST alone would pass over an index.
         if fresh && stats.as_ref().is_ok_and(|stats| stats.cached_at.is_some()) {
@@ -129,6 +142,7 @@ impl Worker {
             Ok(stats) if stats.mode == "job" && stats.matched.is_none() => {
                 let id = stats.job_id.clone().unwrap_or_default();
                 let job = JobRef { id, queue: Some(queue.clone()) };
+                let _ = news.send(News::Progress(queue.clone(), 0));
                 self.counting.push(Counting { queue, job, stats });
             }
             stats => {
