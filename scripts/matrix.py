@@ -1,7 +1,7 @@
 """Writes the table of tested servers into docs/testing.md, from the last `make test-all` (target/matrix.tsv).
 
-Each line of that file is one run of the whole suite: name and version of the server, its memory allocator, lines for its
-configuration, passed tests, failed tests.
+Each line of that file is one run of the suite: name and version of the server, its memory allocator, lines for its
+configuration, with which a part of the suite is run, passed tests, failed tests.
 """
 
 import pathlib

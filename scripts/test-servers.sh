@@ -4,7 +4,7 @@
 #   scripts/test-servers.sh get    installs the others and runs nothing
 #   scripts/test-servers.sh        runs the most important tests on each of the others
 #   scripts/test-servers.sh all    runs all tests on each of them and on the system's own, and on the latter also
-#                                  with one unusual configuration after the other
+#                                  the tests of queues that change, with one unusual configuration after the other
 #
 # A server that is not available, and a setting that a server does not know, is reported in one line and fails nothing.
 # If QADMIN_REQUIRE contains `servers`, all of them are required. What each run came to is a line of target/matrix.tsv: server,
@@ -14,6 +14,8 @@ cd "$(dirname "$0")/.."
 
 # Loading, whole units, crashes, replicas and permissions.
 MOST="smoke:: durability::units durability::kill durability::replica access::acl_categories"
+# What a configuration of the server can change: queues under traffic, units, crashes, replicas, indexes. The other tests ask for replies.
+CHANGING="smoke:: model:: live:: durability:: moves:: undo:: unacked:: sorted_sets:: id_sets:: index:: faults::"
 # One configuration for each run. None of them changes what a test expects.
 VARIANTS=("io-threads 4" "activedefrag yes" "list-compress-depth 1" "maxmemory 4gb; maxmemory-policy allkeys-lru"
   "appendonly yes; appendfsync always")
@@ -52,7 +54,7 @@ suite() {
   shift 2
   echo "== ${server:+$("$server" --version | head -1)}${server:-the server of this machine}${lines:+ with: $lines}"
   env ${server:+"QADMIN_SERVER=$server"} "QADMIN_SERVER_CONFIG=$lines" \
-    "$cargo" test --quiet --package qadmin-tests --test suite -- --test-threads="${TEST_THREADS:-6}" "$@" 2>&1 |
+    "$cargo" test --quiet --package qadmin-tests --test suite -- --test-threads="${TEST_THREADS:-8}" "$@" 2>&1 |
     tee "$log" || failed=1
   if [ "$what" = all ]; then
     printf '%s\t%s\t%s\n' "$(version_of "$server")" "$lines" \
@@ -86,7 +88,7 @@ elif [ "$what" = all ]; then
   suite "" ""
   for server in ${servers[@]+"${servers[@]}"}; do suite "$server" ""; done
   for lines in "${VARIANTS[@]}"; do
-    if knows "$lines"; then suite "" "$lines"; else echo "skipped: this server does not start with: $lines"; fi
+    if knows "$lines"; then suite "" "$lines" $CHANGING; else echo "skipped: this server does not start with: $lines"; fi
   done
 else
   for server in ${servers[@]+"${servers[@]}"}; do suite "$server" "" $MOST; done
