@@ -149,7 +149,7 @@ impl Format for Celery {
 
     fn open_body(&self, own: Own<'_>, opened: &mut Opened) -> bool {
         let reads_pickle = opened.unpickler.is_some();
-        let Opened { text: body, scratch, .. } = &mut *opened;
+        let Opened { text: body, scratch, inflater, .. } = &mut *opened;
         let set = |at: usize| own.get(at).filter(|raw| !is_falsy(raw));
         let serializer = match own.get(CONTENT_TYPE) {
             Some(QUOTED_JSON) => Serializer::Json,
@@ -188,8 +188,8 @@ impl Format for Celery {
         // Most bodies are plain base64 without an escape. All others take the exact path.
         let Some(raw) = own.get(BODY).filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
         let fast = base64_simd::STANDARD.decode_append(inner(raw), body).is_ok();
-        let whole =
-            (fast || decode_skipping(raw, body, scratch)) && compression.is_none_or(|how| how.undo(body));
+        let whole = (fast || decode_skipping(raw, body, scratch))
+            && compression.is_none_or(|how| how.undo(body, inflater));
         match serializer {
             _ if !whole => false,
             // Workers decode these bytes strictly as UTF-8, but they do not decode the text of a plain body.

@@ -131,7 +131,7 @@ impl Format for Huey {
             Some(None) => opened.unpickle_message(),
             Some(Some(compression)) => {
                 opened.extra += own.message.len();
-                compression.undo(&mut opened.text) && opened.unpickle_message()
+                compression.undo(&mut opened.text, &mut opened.inflater) && opened.unpickle_message()
             }
             None => false,
         }

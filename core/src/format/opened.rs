@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::body::Inflater;
 use super::php::Unserializer;
 use super::pickle::Unpickler;
 use super::{FieldPlaces, SHAPES};
@@ -17,6 +18,8 @@ pub(crate) struct Opened {
     /// The JSON text; if the body cannot be read, what was decoded before the error.
     pub(crate) text: Vec<u8>,
     pub(crate) scratch: Vec<u8>,
+    /// Decodes bodies that are zlib streams.
+    pub(super) inflater: Inflater,
     /// The places in the text of values of which only the class is known, in ascending order.
     pub(super) opaque: Vec<Range<usize>>,
     /// Set if pickled bodies are read.

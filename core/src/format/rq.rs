@@ -230,12 +230,12 @@ impl Format for Rq {
 
     fn open_body(&self, own: Own<'_>, opened: &mut Opened) -> bool {
         let Some(raw) = own.get(DATA).filter(|raw| Shape::of(raw) == Shape::Text) else { return false };
-        let text = &mut opened.text;
+        let Opened { text, inflater, .. } = &mut *opened;
         if base64_simd::STANDARD.decode_append(inner(raw), text).is_err() {
             return false;
         }
         // This byte begins neither a pickle nor JSON.
-        if text.first() == Some(&ZLIB) && !Compression::Zlib.undo(text) {
+        if text.first() == Some(&ZLIB) && !Compression::Zlib.undo(text, inflater) {
             return false;
         }
         match text.first() {
