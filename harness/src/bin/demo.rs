@@ -71,6 +71,42 @@ impl Operator {
         self.types(words).map(|value| map(&value))
     }
 
+    /// Looks at the arguments of the messages that run next.
+    fn sees_arguments(&mut self) -> Result<(), String> {
+        let fields = self.asks(&["QADMIN.FIELDS", QUEUE])?;
+        show(&fields, &["looked_at", "fields_total"]);
+        let is_argument =
+            |field: &&Reply| field.text("name").starts_with("kwargs.") && field.int("count") > 0;
+        for field in fields.rows("fields").iter().filter(is_argument) {
+            let examples = match field.get_field("examples") {
+                Value::Array(examples) => examples.iter().take(2).map(text).collect::<Vec<_>>().join(", "),
+                _ => String::new(),
+            };
+            println!(
+                "    {:<20} in {:>3} messages, such as {}",
+                field.text("name"),
+                field.int("count"),
+                examples
+            );
+        }
+        Ok(())
+    }
+
+    /// Counts the messages by a field. Returns the value that most of them have.
+    fn finds(&mut self, by: &str) -> Result<String, String> {
+        let stats = self.asks(&["QADMIN.STATS", QUEUE, "GROUPBY", "1", by, "TOP", "3"])?;
+        let stats = if stats.text("mode") == "job" {
+            self.asks(&["QADMIN.STATUS", &stats.text("job_id"), "WAIT", "0"])?
+        } else {
+            stats
+        };
+        let groups = stats.rows("groups");
+        for group in &groups {
+            println!("    {:<32} {:>9} messages", text(group.get_field(by)), number(group, "count"));
+        }
+        groups.first().map(|group| text(group.get_field(by))).ok_or_else(|| format!("no groups by {by}"))
+    }
+
     /// Follows a job until it ends and prints its progress.
     fn watches(&mut self, job_id: &str) -> Result<Reply, String> {
         println!("\n$ redis-cli -p {} QADMIN.STATUS {job_id} WAIT 100        (again and again)", self.port);
@@ -144,16 +180,27 @@ fn run() -> Result<(), String> {
     let traffic =
         Traffic::start(server.port(), QUEUE, Factory::new(7).share(0.0).queue(QUEUE), REQUESTS_PER_SECOND);
     let mut operator = Operator { conn: server.conn3(), port: server.port() };
-    let flood = ["TASK", TARGET_TASK, "REPOID", &repoid];
+    let condition = ["WHERE", "kwargs.repoid", "=", &repoid];
+    let flood = [&["TASK", TARGET_TASK][..], &condition].concat();
 
-    title("1. Preview before you clear: PREVIEW");
-    let preview = operator.asks(&[&["QADMIN.PREVIEW", QUEUE][..], &flood, &["SAMPLE", "3"]].concat())?;
+    title("1. What is in the messages: FIELDS");
+    operator.sees_arguments()?;
+
+    title("2. Who fills the queue: STATS");
+    let largest = operator.finds("task")?;
+    expect(largest == TARGET_TASK, || format!("the largest task is {largest}"))?;
+    let largest = operator.finds("kwargs.repoid")?;
+    expect(largest == repoid, || format!("the largest repository is {largest}"))?;
+
+    title("3. Preview before you clear: PREVIEW");
+    let fields = ["SAMPLE", "3", "FIELDS", "2", "task", "kwargs"];
+    let preview = operator.asks(&[&["QADMIN.PREVIEW", QUEUE][..], &flood, &fields].concat())?;
     show(&preview, &["mode", "queue", "filter", "depth", "match_count", "job_id"]);
     show_sample(&preview);
     let counted = operator.counts(&preview)?;
     expect(counted > 0 && counted <= i64_of(target), || format!("{counted} counted, {target} were sent"))?;
 
-    title("2. A dry run: CLEARJOB ... DRYRUN");
+    title("4. A dry run: CLEARJOB ... DRYRUN");
     say("A dry run computes everything and writes nothing.");
     let job = operator.asks(&[&["QADMIN.CLEARJOB", QUEUE][..], &flood, &["ALL", "DRYRUN"]].concat())?;
     show(&job, &["job_id", "mode", "dry_run", "status", "total_estimated"]);
@@ -162,11 +209,11 @@ fn run() -> Result<(), String> {
     show(&dry, &["matched", "would_delete", "deleted"]);
     expect(dry.int("deleted") == 0, || "a dry run deleted messages".to_string())?;
 
-    title("3. Keep one match: KEEPONE");
+    title("5. Keep one match: KEEPONE");
     say(&format!(
         "Repository {notify_repoid} asked for the same notification many times. Without CONFIRM nothing happens:"
     ));
-    let pair = ["TASK", NOTIFY, "REPOID", &notify_repoid];
+    let pair = ["TASK", NOTIFY, "WHERE", "kwargs.repoid", "=", &notify_repoid];
     let refused = operator.types(&[&["QADMIN.CLEARJOB", QUEUE][..], &pair, &["KEEPONE"]].concat());
     expect(refused.is_err(), || "CLEARJOB acted without CONFIRM".to_string())?;
     let keep =
@@ -180,7 +227,22 @@ fn run() -> Result<(), String> {
         "KEEPONE did not keep one".to_string()
     })?;
 
-    title("4. Clear the flood: ALL");
+    title("6. Move the flood away, and back: PARK, UNDO");
+    let job = operator
+        .asks(&[&["QADMIN.CLEARJOB", QUEUE][..], &flood, &["ALL", "PARK", "CONFIRM", QUEUE]].concat())?;
+    show(&job, &["job_id", "mode", "to", "status"]);
+    let parked = operator.watches(&job.text("job_id"))?;
+    completed(&parked)?;
+    let list = parked.text("to");
+    let undo = operator.asks(&["QADMIN.UNDO", &parked.text("job_id"), "CONFIRM", &list])?;
+    let undone = operator.watches(&undo.text("job_id"))?;
+    completed(&undone)?;
+    show(&undone, &["deleted", "queue_depth"]);
+    expect(undone.int("deleted") == parked.int("deleted") && undone.int("queue_depth") == 0, || {
+        format!("{} were parked, and {} came back", number(&parked, "deleted"), number(&undone, "deleted"))
+    })?;
+
+    title("7. Clear the flood: ALL");
     let reason = "repository floods the queue";
     let tail = ["ALL", "CONFIRM", QUEUE, "ACTOR", "demo", "REASON", reason];
     let job = operator.asks(&[&["QADMIN.CLEARJOB", QUEUE][..], &flood, &tail].concat())?;
@@ -199,14 +261,14 @@ fn run() -> Result<(), String> {
     ];
     show(&cleared, &figures);
 
-    title("5. Preview again");
+    title("8. Preview again");
     let preview = operator.asks(&[&["QADMIN.PREVIEW", QUEUE][..], &flood].concat())?;
     show(&preview, &["mode", "depth", "match_count"]);
     let left = operator.counts(&preview)?;
     expect(left == 0, || format!("{left} matches are left after the clear"))?;
 
-    title("6. Who cleared what: JOBS");
-    let jobs = operator.types(&["QADMIN.JOBS", "QUEUE", QUEUE, "COUNT", "5"])?;
+    title("9. Who cleared what: JOBS");
+    let jobs = operator.types(&["QADMIN.JOBS", "QUEUE", QUEUE, "KIND", "CLEAR", "COUNT", "5"])?;
     for job in maps(&jobs) {
         println!(
             "  {}  {:<7} {:<8} {:<9} {:>8} deleted  {}",
@@ -305,7 +367,7 @@ fn say(text: &str) {
 
 /// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/=".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_string() } else { format!("'{word}'") }
 }
 
@@ -338,12 +400,10 @@ fn show_sample(reply: &Reply) {
         // Ids and sizes are not grouped by thousands: they are identifiers, not amounts.
         let cells: Vec<String> = row
             .iter()
-            .filter(|(name, _)| {
-                ["index", "task", "repoid", "commitid", "pullid", "id"].contains(&name.as_str())
-            })
+            .filter(|(name, _)| ["index", "task", "kwargs"].contains(&name.as_str()))
             .map(|(name, value)| match value {
                 Value::Nil => format!("{name} -"),
-                value => format!("{name} {}", text(value).chars().take(24).collect::<String>()),
+                value => format!("{name} {}", text(value).chars().take(64).collect::<String>()),
             })
             .collect();
         println!("    {}", cells.join("  "));
