@@ -8,10 +8,10 @@
 //!   wait = spent * (100 - duty) / duty        because spent / (spent + wait) = duty / 100
 //! ```
 //!
-//! Other clients count as active if the loop turned during a wait (something else woke it), or if a turn between
-//! two consecutive slices spent more on events than an empty turn does. Only the time from the end of the poll to
-//! the hook counts: the flush and fsync of the append-only file that writes of this module cause happen between
-//! the hook and the poll.
+//! Other clients count as active if the loop turned during a wait (something else woke it), if a turn between
+//! two consecutive slices spent more on events than an empty turn does, or if a client has just started or resumed a
+//! job. Of a turn only the time from the end of the poll to the hook counts: the flush and fsync of the append-only file
+//! that writes of this module cause happen between the hook and the poll.
 
 /// This is more than an empty turn spends on events besides the callback of the module's timer (under 2
 /// microseconds), and less than the cheapest request of a client (4 and more). Measured with Redis 7.0: with 10
@@ -86,9 +86,10 @@ impl Pace {
         self.ready_ns
     }
 
-    /// Something changed that may let a waiting job continue: tries at once.
+    /// A job was started, or something changed that may let a waiting job continue: tries at once. Whoever did that is active.
     pub fn wake(&mut self) {
         self.ready_ns = 0;
+        self.others = true;
     }
 }
 
@@ -107,6 +108,18 @@ mod tests {
             now += 500_000;
             assert_eq!(pace.spent(now, 500_000, 50), now);
         }
+    }
+
+    #[test]
+    fn whoever_starts_a_job_is_active() {
+        let mut pace = Pace::default();
+        pace.wake();
+        assert_eq!(pace.turn(1_000, QUIET), Next::Run);
+        let ready = pace.spent(501_000, 500_000, 50);
+        assert_eq!(ready, 1_001_000);
+        // Nobody else did anything during the wait.
+        assert_eq!(pace.turn(ready, QUIET), Next::Run);
+        assert_eq!(pace.spent(ready + 500_000, 500_000, 50), ready + 500_000);
     }
 
     #[test]
