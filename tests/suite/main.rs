@@ -4,6 +4,7 @@
 #![allow(clippy::too_many_lines, reason = "a test may be one table of cases")]
 
 mod access;
+mod alternatives;
 mod asynq;
 mod bodies;
 mod bounds;
