@@ -25,13 +25,13 @@ if [ "${1:-}" = few ]; then
   SERVERS="trixie:redis trixie:valkey sid:redis sid:valkey"
   WHEELS=
 fi
-# For packages: arm64 under an emulator, a server of musl, which is built from Debian's sources with zig, and glibc 2.31.
+# For packages: arm64 under an emulator, servers of musl, which are built from Debian's sources with zig, and glibc 2.31.
 FOREIGN=
 root=target/servers
 if [ "${1:-}" = dist ] || [ -n "${QADMIN_FOREIGN:-}" ]; then
   SERVERS=
   WHEELS=
-  FOREIGN="bookworm-arm64:get_arm64 bookworm-musl:get_musl bullseye-glibc:get_old_glibc"
+  FOREIGN="bookworm-arm64:get_arm64 bookworm-musl:get_musl bookworm-musl-arm64:get_musl_arm64 bullseye-glibc:get_old_glibc"
   root=target/servers-dist
   # For the processes that this script starts for each server.
   export QADMIN_FOREIGN=yes
@@ -84,20 +84,25 @@ unpack() {
   for package in "$tree"/packages/*.deb; do dpkg-deb -x "$package" "$tree/root"; done
 }
 
-# Redis of arm64. The emulator looks for the loader and the libraries in the folder of -L first.
-get_arm64() {
-  local tree=$root/bookworm-arm64 emulator
+# Writes the file $1/run, which runs the program $2 of arm64. The emulator looks for the loader and the libraries in $1/root first.
+emulated() {
+  local emulator
   emulator=$(command -v qemu-aarch64-static) || { echo "there is no qemu-aarch64-static"; exit 1; }
-  arch=arm64
-  unpack bookworm "$tree" $LIBRARIES redis-tools
-  printf '#!/bin/sh\nexec %q -0 redis-server -L %q %q "$@"\n' "$emulator" "$tree/root" "$tree/root/usr/bin/redis-check-rdb" >"$tree/run"
-  chmod +x "$tree/run"
+  printf '#!/bin/sh\nexec %q -0 redis-server -L %q %q "$@"\n' "$emulator" "$1/root" "$2" >"$1/run"
+  chmod +x "$1/run"
 }
 
-# Redis with the C library of Alpine.
-get_musl() {
-  local tree=$root/bookworm-musl options zig=$here/target/tools/zig/bin/python-zig
-  [ "$arch" = amd64 ] || { echo "it is built for x86-64"; exit 1; }
+# Redis of arm64.
+get_arm64() {
+  local tree=$root/bookworm-arm64
+  arch=arm64
+  unpack bookworm "$tree" $LIBRARIES redis-tools
+  emulated "$tree" "$tree/root/usr/bin/redis-check-rdb"
+}
+
+# Builds Redis with the C library of Alpine, as the file redis-server in the folder $1. $2: zig's name of the processor
+build_musl() {
+  local tree=$1 options zig=$here/target/tools/zig/bin/python-zig
   "$zig" version >/dev/null || { echo "there is no zig: run scripts/deps.sh cross"; exit 1; }
   unpack bookworm "$tree" musl
   mapfile -t options < <(apt_options bookworm bookworm)
@@ -106,15 +111,30 @@ get_musl() {
   (cd "$tree/packages" && apt-get "${options[@]}" source --download-only redis && tar -xzf redis_*.orig.tar.gz)
   # Without -fPIC the program has a copy of `environ` that the C library does not fill: zig's own file for linking does not say that
   # it has four names.
-  printf '#!/bin/sh\nexec %q cc -target x86_64-linux-musl -fPIC -pie -dynamic "$@"\n' "$zig" >"$tree/cc"
+  printf '#!/bin/sh\nexec %q cc -target %s-linux-musl -fPIC -pie -dynamic "$@"\n' "$zig" "$2" >"$tree/cc"
   printf '#!/bin/sh\nexec %q ar "$@"\n' "$zig" >"$tree/ar"
   chmod +x "$tree/cc" "$tree/ar"
   ZIG_GLOBAL_CACHE_DIR=$here/target/tools/zig-cache make --jobs 2 --silent --directory "$(echo "$tree"/packages/redis-*/src)" \
     MALLOC=libc USE_SYSTEMD=no OPTIMIZATION=-O1 "CC=$tree/cc" "AR=$tree/ar" redis-server
   cp "$tree"/packages/redis-*/src/redis-server "$tree"
   rm -r "$tree"/packages/redis-*/
+}
+
+# Redis with the C library of Alpine.
+get_musl() {
+  local tree=$root/bookworm-musl
+  [ "$arch" = amd64 ] || { echo "it is built for x86-64"; exit 1; }
+  build_musl "$tree" x86_64
   printf '#!/bin/sh\nexec %q %q "$@"\n' "$(find "$tree/root" -name 'ld-musl-*.so.1')" "$tree/redis-server" >"$tree/run"
   chmod +x "$tree/run"
+}
+
+# The same for arm64.
+get_musl_arm64() {
+  local tree=$root/bookworm-musl-arm64
+  arch=arm64
+  build_musl "$tree" aarch64
+  emulated "$tree" "$tree/redis-server"
 }
 
 # Redis 8.2 of a wheel with the C library of Debian 11, which is older than this machine's.
@@ -174,7 +194,7 @@ case "${1:-}" in
     get_wheel "$2" "$3"
     exit
     ;;
-  get_arm64 | get_musl | get_old_glibc)
+  get_arm64 | get_musl | get_musl_arm64 | get_old_glibc)
     "$1"
     exit
     ;;

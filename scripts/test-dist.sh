@@ -4,7 +4,7 @@
 #
 #   glibc      this machine's server, and one with glibc 2.31
 #   musl       Redis built for musl
-#   arm64      Redis of Debian for arm64 under an emulator
+#   arm64      Redis of Debian for arm64, and Redis built for musl on arm64, under an emulator
 #
 # The servers are those of `scripts/servers.sh dist`. Each loads the module and runs a part of the suite. Panics must be caught
 # with the unwinder of these builds: for that scripts/cross.sh builds the module with panics on demand as well.
@@ -107,6 +107,8 @@ if [ "$(uname -m)" = x86_64 ]; then
 fi
 # Everything is slow under an emulator: an index does not answer in the time that the test of its panics expects.
 suite aarch64-glibc "a server of arm64" "$others/bookworm-arm64/run" smoke:: durability::units \
+  faults::slices::no_panic_escapes_from_a_slice --skip that_an_index_guides
+suite aarch64-musl "a server of arm64 with musl" "$others/bookworm-musl-arm64/run" smoke:: durability::units \
   faults::slices::no_panic_escapes_from_a_slice --skip that_an_index_guides
 # clippy sees what differs for musl: for glibc it is part of make lint.
 for each in $archives; do
