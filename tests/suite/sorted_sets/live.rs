@@ -14,6 +14,11 @@ use crate::support::{ask, run, wait_for_job};
 const TAKE_DUE: &str = r#"local jobs = redis.call("zrange", KEYS[1], "-inf", ARGV[1], "byscore", "limit", 0, 1)
 if jobs[1] then redis.call("zrem", KEYS[1], jobs[1]) return jobs[1] end"#;
 
+/// The script removes the jobs with a score and puts them back at once. A clear can have taken them before it.
+const PUT_BACK: &str = r#"local jobs = redis.call("zrange", KEYS[1], ARGV[1], ARGV[1], "byscore", "withscores")
+redis.call("zremrangebyscore", KEYS[1], ARGV[1], ARGV[1])
+for at = 1, #jobs, 2 do redis.call("zadd", KEYS[1], jobs[at + 1], jobs[at]) end"#;
+
 fn take_due(conn: &mut Connection) -> Option<Vec<u8>> {
     redis::cmd("EVAL").arg(TAKE_DUE).arg(1).arg(KEY).arg("+inf").query(conn).expect("EVAL")
 }
@@ -62,21 +67,7 @@ impl Done {
         }
         // The web page removes entries by their score and puts them back; an entry that never existed is not
         // created.
-        let back = pick(17);
-        let there: Vec<(Vec<u8>, String)> = redis::cmd("ZRANGE")
-            .arg(KEY)
-            .arg(back.score)
-            .arg(back.score)
-            .arg("BYSCORE")
-            .arg("WITHSCORES")
-            .query(conn)
-            .expect("ZRANGE");
-        let mut pipe = redis::pipe();
-        pipe.atomic().cmd("ZREMRANGEBYSCORE").arg(KEY).arg(back.score).arg(back.score).ignore();
-        for (member, score) in &there {
-            pipe.cmd("ZADD").arg(KEY).arg(score).arg(member).ignore();
-        }
-        pipe.exec(conn).expect("EXEC");
+        redis::cmd("EVAL").arg(PUT_BACK).arg(1).arg(KEY).arg(pick(17).score).exec(conn).expect("EVAL");
         if n.is_multiple_of(5) {
             let popped: Vec<(Vec<u8>, String)> = redis::cmd("ZPOPMIN").arg(KEY).query(conn).expect("ZPOPMIN");
             popped.iter().for_each(|(member, _)| self.forget(member));
