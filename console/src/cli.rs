@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Undo(Undo),
     /// Count the messages of a queue by task or other fields.
     Stats(Stats),
-    /// Show which fields the messages have that run next: names for filters, types, examples.
+    /// Show which fields the messages that run next have: names for filters, types, examples.
     Fields(Fields),
     /// Show one message whole, with its arguments. The Redis user needs the permission for QADMIN.SHOW.
     Show(Show),

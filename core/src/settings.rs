@@ -132,8 +132,8 @@ pub const SETTINGS: [SettingSpec; 14] = [
         max: 100_000,
         unit: "microseconds",
         words: &[],
-        doc: "The longest time per slice after the seek; if this seek and the one before it took longer, as long \
-              as the shorter of the two. Below 50 a slice would do little but seek.",
+        doc: "The longest time per slice after the seek. If two seeks in a row took longer than that, a slice may \
+              take as long as the faster one. Below 50 a slice would do little but seek.",
     },
     SettingSpec {
         name: "duty",

@@ -183,7 +183,7 @@ members! {
     Arrived "arrived" Count |v| v.counters.arrived;
     /// Examined elements that are not a JSON object.
     Undecodable "undecodable" Count |v| v.counters.undecodable;
-    /// Examined messages of which it stayed unknown whether they match, because of their body. They are never removed.
+    /// Examined messages whose match could not be decided, because of their body. They are never removed.
     Unreadable "unreadable" Count |v| v.counters.unreadable;
     /// The size of the matches of the current pass, bytes.
     MatchedBytes "matched_bytes" Count |v| v.counters.matched_bytes;

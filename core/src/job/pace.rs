@@ -17,9 +17,9 @@
 /// [`BUSY`] times as long as the shortest one of late, which is how fast this machine is. Measured with Redis 7.0: an empty turn
 /// 0.6 to 0.9 microseconds and a turn with a GET 1.8 and more on one machine, under 2 and more than 4 on another. With a limit that is
 /// too high most requests of a client that waits for each reply are not noticed, and it gets one request through per slice.
-const EMPTY_TURN_MAX_NS: u64 = 1_500;
+const LONGEST_EMPTY_TURN_NS: u64 = 1_500;
 /// No machine is faster; a shorter turn is an error of the clock.
-const EMPTY_TURN_MIN_NS: u64 = 100;
+const SHORTEST_EMPTY_TURN_NS: u64 = 100;
 /// A turn that takes more than this many times the shortest one did more than to turn.
 const BUSY: u64 = 2;
 /// With each turn the shortest one grows by this part, because a processor can become slower.
@@ -56,7 +56,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { ready_ns: 0, others: false, empty_turn_ns: EMPTY_TURN_MAX_NS }
+        Self { ready_ns: 0, others: false, empty_turn_ns: LONGEST_EMPTY_TURN_NS }
     }
 }
 
@@ -70,7 +70,7 @@ impl Pace {
         if turn.polled_ns > 0 {
             let spent = now_ns.saturating_sub(turn.polled_ns + turn.own_ns);
             let empty = self.empty_turn_ns + self.empty_turn_ns / GROWTH + 1;
-            self.empty_turn_ns = empty.min(EMPTY_TURN_MAX_NS).min(spent.max(EMPTY_TURN_MIN_NS));
+            self.empty_turn_ns = empty.min(LONGEST_EMPTY_TURN_NS).min(spent.max(SHORTEST_EMPTY_TURN_NS));
             self.others |= spent > BUSY * self.empty_turn_ns;
         }
         Next::Run

@@ -321,7 +321,7 @@ pub struct Cached {
     pub matched_bytes: u64,
     /// Elements that are not a JSON object.
     pub undecodable: u64,
-    /// Messages of which it stayed unknown whether they match.
+    /// Messages whose match could not be decided.
     pub unreadable: u64,
     /// Messages that left the queue before the scan reached them.
     pub drifted: u64,

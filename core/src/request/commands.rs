@@ -259,7 +259,7 @@ pub static STATS: CommandSpec = CommandSpec {
 /// QADMIN.FIELDS
 pub static FIELDS: CommandSpec = CommandSpec {
     name: "QADMIN.FIELDS",
-    summary: "Shows which fields the messages have that run next, with examples of their values.",
+    summary: "Shows which fields the messages that run next have, with examples of their values.",
     complexity: "O(N) with N being the setting sample-window, at most; it takes no longer than five slices.",
     since: "0.1.0",
     arity: -2,

@@ -6,7 +6,7 @@ use super::{Request, TargetOptions, commands};
 use crate::error::Error;
 use crate::filter::{Filter, FilterBuilder};
 
-/// Shows which fields the messages have that run next.
+/// Shows which fields the messages that run next have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fields {
     /// The queue, and its messages.
