@@ -133,6 +133,7 @@ test-server: build build-faults venv
 # The program in its test build, against the module in its release build.
 test-console: build
 	@scripts/deps.sh browser
+	@scripts/deps.sh shells
 	$(CARGO) test --package qadmin-console
 
 # The checks come first: they take a second once mypy has its cache.

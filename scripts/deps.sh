@@ -8,6 +8,9 @@
 # available, the script says so and succeeds, and those tests are left out. It also fetches axe-core from npm into target/axe,
 # with which a test checks the pages for people who use a keyboard or a screen reader.
 #
+# `scripts/deps.sh shells` installs zsh and fish instead, for the tests of completion. Where they are not available, the script says
+# so and succeeds, and that test is left out.
+#
 # `scripts/deps.sh arm64` installs what scripts/lint-arm64.sh needs instead. Where it is not available, the script says so in
 # its last line and fails.
 #
@@ -42,6 +45,8 @@ have_libclang() {
 
 have_browser() { have chromedriver && { have chromium || have chromium-browser || have google-chrome; }; }
 
+have_shells() { have zsh && have fish; }
+
 have_arm64_headers() { [ -e /usr/aarch64-linux-gnu/include/stdio.h ]; }
 
 have_rust_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; }
@@ -66,6 +71,7 @@ package() {
     apt:libclang) echo libclang-dev ;;
     apt:server | apt:cli) echo redis-tools ;;
     apt:browser) echo chromium chromium-driver ;;
+    apt:shells | dnf:shells | apk:shells | pacman:shells | brew:shells) echo zsh fish ;;
     apt:arm64) echo libc6-dev-arm64-cross ;;
     apt:rpm) echo rpm ;;
     apt:qemu) echo qemu-user-static ;;
@@ -156,6 +162,16 @@ if [ "${1:-}" = browser ]; then
   # shellcheck disable=SC2086 # names, one word each
   if [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" $packages) >/dev/null 2>&1 || true; fi
   have_browser || echo "skipped: the tests of the web page in a browser (chromium and chromedriver are not available here)"
+  exit 0
+fi
+
+if [ "${1:-}" = shells ]; then
+  have_shells && exit 0
+  manager=$(find_manager)
+  packages=$([ -z "$manager" ] || package "$manager" shells)
+  # shellcheck disable=SC2086 # names, one word each
+  if [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" $packages) >/dev/null 2>&1 || true; fi
+  have_shells || echo "skipped: the test of completion in zsh and fish (they are not available here)"
   exit 0
 fi
 

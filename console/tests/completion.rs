@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use qadmin_harness::{Server, fill_examples};
+use qadmin_harness::{Server, fill_examples, leave_out};
 use tempfile::TempDir;
 
 use crate::support::{LONG, QUEUE, Run, about, at, filled, finish, program, qadmin, slow, target, tell};
@@ -16,6 +16,54 @@ fn bin() -> TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     symlink(env!("CARGO_BIN_EXE_qadmin"), dir.path().join("qadmin")).expect("a link");
     dir
+}
+
+/// A shell in that folder, which finds the program there, for the server of this address.
+fn shell(name: &str, url: &str, dir: &TempDir) -> Command {
+    let mut shell = Command::new(name);
+    shell.current_dir(dir.path()).env("TERM", "dumb").env("HOME", dir.path());
+    for (name, value) in program(url).get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.env("PATH", format!("{}:{}", dir.path().display(), std::env::var("PATH").expect("a PATH")));
+    shell
+}
+
+/// What fish offers for the last word of a line.
+fn offers_of_fish(url: &str, line: &str) -> Vec<String> {
+    const SCRIPT: &str = "qadmin completions fish | source; complete -C $argv[1]";
+    let dir = bin();
+    let mut fish = shell("fish", url, &dir);
+    fish.args(["--no-config", "-c", SCRIPT, line]);
+    let run = finish(fish);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{line}: {run:?}");
+    assert!(!dir.path().join("owned").exists());
+    // After a tab stands what the word means.
+    run.out.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
+}
+
+/// Presses Tab after a line in zsh, and waits until the shell shows this.
+fn zsh_shows(url: &str, line: &str, shown: &str) {
+    let dir = bin();
+    let mut zsh = shell("zsh", url, &dir);
+    zsh.args(["-f", "-i"]);
+    let mut zsh = rexpect::session::spawn_command(zsh, Some(60_000)).expect("a terminal");
+    // The quotes keep the shell's echo of this line from looking like its prompt.
+    let prepare =
+        "PS1='type''> '; autoload -Uz compinit; compinit -u -d dump; source <(qadmin completions zsh)";
+    zsh.send_line(prepare).expect("zsh reads");
+    zsh.exp_string("type> ").expect("the prompt");
+    zsh.send(&format!("{line}\t")).expect("zsh reads");
+    zsh.flush().expect("zsh reads");
+    zsh.exp_string(shown).unwrap_or_else(|error| panic!("{line}: {error}"));
+    // It ignores the signal by which the end of a session would stop it.
+    zsh.send("\u{15}exit\n").expect("zsh reads");
+    zsh.flush().expect("zsh reads");
+    zsh.exp_eof().expect("zsh ends");
+    assert!(!dir.path().join("owned").exists());
 }
 
 /// What bash offers for the last word of a line, by the function that it calls when the user presses the key.
@@ -32,16 +80,8 @@ fn offers(url: &str, line: &str) -> Run {
         for one in "${COMPREPLY[@]}"; do printf '%s\n' "$one"; done
     "#;
     let dir = bin();
-    let tool = program(url);
-    let mut bash = Command::new("bash");
-    bash.args(["-c", SCRIPT, "bash", line]).current_dir(dir.path());
-    for (name, value) in tool.get_envs() {
-        match value {
-            Some(value) => bash.env(name, value),
-            None => bash.env_remove(name),
-        };
-    }
-    bash.env("PATH", format!("{}:{}", dir.path().display(), std::env::var("PATH").expect("a PATH")));
+    let mut bash = shell("bash", url, &dir);
+    bash.args(["-c", SCRIPT, "bash", line]);
     let run = finish(bash);
     assert_eq!(run.err, "", "{line}: {run:?}");
     assert_eq!(std::fs::read_dir(dir.path()).expect("the folder").count(), 1, "nothing ran");
@@ -168,4 +208,30 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
     server.freeze();
     assert_eq!(words(&offers(&server.url(0), "qadmin preview ce")), Vec::<&str>::new());
     server.thaw();
+}
+
+#[test]
+fn zsh_and_fish_complete_live_names() {
+    if let Some(missing) =
+        ["fish", "zsh"].into_iter().find(|shell| Command::new(shell).arg("--version").output().is_err())
+    {
+        return leave_out("shells", &format!("no {missing}"));
+    }
+    let server = Server::start();
+    fill_examples(server.port()).expect("the queue is filled");
+    tell(&mut server.conn(), "RPUSH rq:queue:default {}");
+    redis::cmd("RPUSH").arg("q$(touch owned)").arg("{}").exec(&mut server.conn()).expect("RPUSH");
+    let url = server.url(0);
+
+    assert_eq!(offers_of_fish(&url, "qadmin prev"), ["preview"]);
+    assert_eq!(offers_of_fish(&url, "qadmin preview ce"), [QUEUE]);
+    assert_eq!(offers_of_fish(&url, "qadmin preview rq:queue:d"), ["rq:queue:default"]);
+    assert_eq!(offers_of_fish(&url, "qadmin stats celery --by tas"), ["task"]);
+    assert_eq!(offers_of_fish(&url, "qadmin preview q"), Vec::<String>::new());
+
+    zsh_shows(&url, "qadmin prev", "qadmin preview");
+    zsh_shows(&url, "qadmin preview rq:queue:d", "rq:queue:default");
+    zsh_shows(&url, "qadmin preview celery --task app.tasks.notify.N", "app.tasks.notify.Notify");
+    // It rings the bell where it has nothing to offer.
+    zsh_shows(&url, "qadmin preview q", "\u{7}");
 }
