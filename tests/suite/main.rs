@@ -4,7 +4,6 @@
 #![allow(clippy::too_many_lines, reason = "a test may be one table of cases")]
 
 mod access;
-mod alternatives;
 mod asynq;
 mod bodies;
 mod bounds;
@@ -76,3 +75,4 @@ mod undo;
 mod unload;
 mod valkey;
 mod values;
+mod without_a_module;
