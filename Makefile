@@ -107,7 +107,7 @@ test: deps ## run all tests, and the most important ones on other servers
 	$(MAKE) --jobs 4 --output-sync=target build build-tests venv client-venv get-servers
 	$(MAKE) test-rust test-server test-console test-python test-package test-servers
 
-test-all: deps build build-faults venv test-rust test-console test-python test-package ## run the whole suite on all servers, and a part with other configurations (90 minutes)
+test-all: deps build build-faults venv test-rust test-console test-python test-package ## run the whole suite on all servers, and a part with other configurations (40 to 90 minutes)
 	@scripts/test-servers.sh all
 
 test-upgrade: deps build venv ## upgrade running servers from the module of the latest release and back (EARLIER=commit: another one)
