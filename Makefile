@@ -82,10 +82,10 @@ dist: deps $(CLIENT_VENV)/.stamp ## build for x86-64 and arm64, glibc and musl, 
 wheel: $(CLIENT_VENV)/.stamp ## build the Python client alone: a wheel and a source archive in target/dist
 	@scripts/wheel.sh
 
-test-dist: deps venv ## test what make dist packed: install, remove, and run a part of the suite with servers of each kind
+test-dist: deps venv $(CLIENT_VENV)/.stamp ## test what make dist packed: install, remove, and run a part of the suite with servers of each kind
 	@scripts/test-dist.sh
 
-dist-reproducible: ## build what make dist packed again in another folder, and compare the bytes
+dist-reproducible: $(CLIENT_VENV)/.stamp ## build what make dist packed again in another folder, and compare the bytes
 	@scripts/dist-reproducible.sh
 
 demo: deps build ## show the module at work on a throw-away server with 240,000 messages

@@ -15,8 +15,10 @@ trap 'rm -rf "$work"' EXIT
 copy=$work/another-folder
 mkdir "$copy"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory "$copy"
+CLIENT_VENV=$(realpath "${CLIENT_VENV:-target/client/venv}")
+export CLIENT_VENV
 unset CARGO_TARGET_DIR DIST
-(cd "$copy" && scripts/cross.sh && scripts/dist.sh)
+(cd "$copy" && scripts/cross.sh && scripts/dist.sh && scripts/wheel.sh)
 if ! diff "$dist/SHA256SUMS" "$copy/target/dist/SHA256SUMS"; then
   echo "these files differ from build to build"
   exit 1

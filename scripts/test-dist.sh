@@ -28,6 +28,7 @@ trap 'rm -rf "$work"' EXIT
 # 1. The files are those of the checksums, and packing makes the same bytes again.
 (cd "$dist" && sha256sum --quiet -c SHA256SUMS) || fail "the checksums are wrong"
 DIST=$work/again scripts/dist.sh >/dev/null
+DIST=$work/again scripts/wheel.sh
 cmp "$dist/SHA256SUMS" "$work/again/SHA256SUMS" || fail "packing the same builds again makes other bytes"
 rm -r "$work/again"
 
