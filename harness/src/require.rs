@@ -7,8 +7,9 @@ use std::io::{self, Write as _};
 const REQUIRE: &str = "QADMIN_REQUIRE";
 
 /// The names that it can contain: a compiler for arm64 (`make lint` asks for it), axe-core, a browser with its driver,
-/// the other servers of `make servers`, and the shells zsh and fish.
-const NAMES: [&str; 5] = ["arm64", "axe", "browser", "servers", "shells"];
+/// the other servers of `make servers`, the shells zsh and fish, and the parts of `make dist` and `make test-dist`.
+const NAMES: [&str; 10] =
+    ["arm64", "axe", "browser", "servers", "shells", "dist", "musl", "deb", "rpm", "qemu"];
 
 /// Reports that tests cannot run because this machine lacks a component. The report is one line on standard
 /// error, written in a way that no test runner captures.
