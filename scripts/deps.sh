@@ -153,24 +153,26 @@ fetch_axe() {
   rm -rf "$folder"
 }
 
+# Installs the packages of an optional dependency, if it is missing. $1: its name; the function have_$1 says whether it is there
+try() {
+  local manager packages
+  "have_$1" && return
+  manager=$(find_manager)
+  packages=$([ -z "$manager" ] || package "$manager" "$1")
+  # shellcheck disable=SC2086 # names, one word each
+  if [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" $packages) >/dev/null 2>&1 || true; fi
+}
+
 if [ "${1:-}" = browser ]; then
   fetch_axe
   [ -e target/axe/axe.min.js ] || echo "skipped: the check of the web page by axe-core (npm cannot fetch it here)"
-  have_browser && exit 0
-  manager=$(find_manager)
-  packages=$([ -z "$manager" ] || package "$manager" browser)
-  # shellcheck disable=SC2086 # names, one word each
-  if [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" $packages) >/dev/null 2>&1 || true; fi
+  try browser
   have_browser || echo "skipped: the tests of the web page in a browser (chromium and chromedriver are not available here)"
   exit 0
 fi
 
 if [ "${1:-}" = shells ]; then
-  have_shells && exit 0
-  manager=$(find_manager)
-  packages=$([ -z "$manager" ] || package "$manager" shells)
-  # shellcheck disable=SC2086 # names, one word each
-  if [ -n "$packages" ]; then (OPTIONAL=yes install "$manager" $packages) >/dev/null 2>&1 || true; fi
+  try shells
   have_shells || echo "skipped: the test of completion in zsh and fish (they are not available here)"
   exit 0
 fi
